@@ -1,0 +1,242 @@
+/**
+ * The functions that users write, as the engine sees them. Everything called per record is
+ * synchronous; only `open`, `close`, sources, sinks and `asyncMap` may return promises.
+ */
+import type { JsonValue } from '../protocol/json.ts';
+import type { TypeDescriptor } from '../types/type-descriptor.ts';
+
+/** Event time of a record that has none; also the watermark before any watermark. */
+export const NO_TIMESTAMP = Number.MIN_SAFE_INTEGER;
+/** The watermark after the last record of a bounded input. */
+export const MAX_WATERMARK = Number.MAX_SAFE_INTEGER;
+
+/** Where `flatMap` and `process` put their results. Never blocks; may be called any number of times per record. */
+export interface Collector<T> {
+  /** Emits with the timestamp of the record being processed. */
+  emit(value: T): void;
+}
+
+/** An output besides the main one, matched by id. The type makes `getSideOutput` typed. */
+export interface OutputTag<T> {
+  readonly id: string;
+  readonly type?: TypeDescriptor<T>;
+}
+
+/** Counts that end up in the job's result; same name, same job: merged by addition. */
+export interface Accumulators {
+  /** Adds to an integer or double counter. Throws if `name` was used with another kind. */
+  add(name: string, amount: number): void;
+  /** Records one value of a distribution. */
+  histogram(name: string, value: number): void;
+}
+
+/** A user metric. Cheap enough to call for each record. */
+export interface Counter {
+  inc(by?: number): void;
+}
+
+/** What a rich function learns in `open`. */
+export interface RuntimeContext {
+  readonly jobId: string;
+  readonly jobName: string;
+  readonly taskName: string;
+  /** 0-based. */
+  readonly subtaskIndex: number;
+  readonly parallelism: number;
+  readonly maxParallelism: number;
+  /** 0 for the first attempt. */
+  readonly attemptNumber: number;
+  readonly accumulators: Accumulators;
+  /** Registers (or finds) a counter in the operator's metric group. */
+  counter(name: string): Counter;
+  /** Registers a gauge; `read` is called when metrics are reported. */
+  gauge(name: string, read: () => number | string): void;
+  /** Writes to the TaskManager's log, with the task's name. */
+  readonly log: { info(message: string): void; warn(message: string): void; error(message: string): void };
+}
+
+/** Set-up and tear-down that every function object may have. `close` also runs after a failure and must be idempotent. */
+export interface Lifecycle {
+  open?(context: RuntimeContext): void | Promise<void>;
+  close?(): void | Promise<void>;
+}
+
+/** Compile-time refusal of promises where a value is due: an `async` callback does not type-check. */
+export type NotPromise<T> = T extends PromiseLike<unknown> ? never : T;
+
+export type MapFunction<T, R> = (value: T) => R;
+export type FilterFunction<T> = (value: T) => boolean;
+/** Returns an iterable of results, or emits and returns nothing. A returned array is the fast way. */
+export type FlatMapFunction<T, R> = (value: T, out: Collector<R>) => Iterable<R> | void;
+export type ReduceFunction<T> = (accumulated: T, value: T) => T;
+/** Deterministic: the same value always has the same key. */
+export type KeySelector<T, K> = (value: T) => K;
+/** Index of the target subtask, 0 ≤ index < `parallelism`. */
+export type Partitioner<K> = (key: K, parallelism: number) => number;
+
+/** One value per key. `get` returns undefined when nothing was set. The value read is shared: change it through `set`. */
+export interface ValueState<T> {
+  get(): T | undefined;
+  set(value: T): void;
+  clear(): void;
+}
+
+/** Declares a value state of a process function. `name` of the state is its field name in `state: {…}`. */
+export interface ValueStateSpec<T> {
+  readonly kind: 'value';
+  readonly type: TypeDescriptor<T>;
+}
+
+/** All state kinds that may be declared (more kinds join this union with the checkpointing work). */
+export type StateSpec = ValueStateSpec<unknown>;
+export type StateSpecs = Readonly<Record<string, StateSpec>>;
+/** The handles a function gets for its declared states, by field name. */
+export type StateHandles<S extends StateSpecs> = {
+  readonly [K in keyof S]: S[K] extends ValueStateSpec<infer T> ? ValueState<T> : never;
+};
+
+/** What a process function learns about the record at hand. One object, reused from record to record. */
+export interface ProcessContext<K, S extends StateSpecs> {
+  /** Key of the record. Reading it on a stream that is not keyed throws. */
+  readonly key: K;
+  readonly state: StateHandles<S>;
+  /** Event time of the record, ms; `NO_TIMESTAMP` without one. */
+  readonly timestampMs: number;
+  /** Emits to a side output. */
+  output<T>(tag: OutputTag<T>, value: T): void;
+}
+
+/** `process` on any stream; keyed streams may declare state. */
+export interface ProcessFunction<T, R, K = never, S extends StateSpecs = Record<never, never>> extends Lifecycle {
+  readonly state?: S;
+  readonly output?: TypeDescriptor<R>;
+  process(value: T, context: ProcessContext<K, S>, out: Collector<R>): void;
+}
+
+/** `process` on two connected streams. Both inputs share keyed state when both are keyed. */
+export interface CoProcessFunction<A, B, R, K = never, S extends StateSpecs = Record<never, never>> extends Lifecycle {
+  readonly state?: S;
+  readonly output?: TypeDescriptor<R>;
+  process1(value: A, context: ProcessContext<K, S>, out: Collector<R>): void;
+  process2(value: B, context: ProcessContext<K, S>, out: Collector<R>): void;
+}
+
+/** How often and how long `asyncMap` retries. The timeout spans all attempts. */
+export interface AsyncRetry<R> {
+  readonly attemptsMax: number;
+  readonly delayMs: number;
+  /** 1 = fixed delay. */
+  readonly backoffMultiplier: number;
+  readonly delayMsMax: number;
+  readonly ifResult?: (result: R) => boolean;
+  readonly ifError?: (error: unknown) => boolean;
+}
+
+/** Options of `asyncMap`, resolved. */
+export interface AsyncOptions<T, R> {
+  /** False: results leave as they complete, but never overtake a watermark. */
+  readonly ordered: boolean;
+  /** Requests in flight per subtask; input waits beyond. */
+  readonly capacity: number;
+  readonly timeoutMs: number;
+  /** Stands in for the result on timeout; without it a timeout fails the job. */
+  readonly onTimeout?: (value: T) => R;
+  readonly retry?: AsyncRetry<R>;
+}
+
+/** The signal aborts on timeout, cancel and failure. */
+export type AsyncFunction<T, R> = (value: T, signal: AbortSignal) => Promise<R>;
+
+// ---- Sources (FLIP-27 shape) ----
+
+/** A unit of work of a source: plain data, so that it can be assigned, reported and stored. `id` is unique in its source. */
+export interface SourceSplit {
+  readonly id: string;
+  readonly [field: string]: JsonValue;
+}
+
+/** Up to `capacity` records with timestamps, filled by a reader and emptied by a chain. Reused; valid until the next poll. */
+export interface RecordBatch<T = unknown> {
+  readonly values: T[];
+  /** Event time of `values[i]`; `NO_TIMESTAMP` without one. */
+  readonly timestampsMs: number[];
+  /** Records present: `values[0..length)`. */
+  length: number;
+  readonly capacity: number;
+}
+
+/** Answer of `poll`: records (or none yet) may follow; nothing now (await `available`); nothing ever again. */
+export type PollResult = 'more' | 'nothing' | 'end';
+
+/** Reads the splits of one subtask. All of its state lives in its splits. */
+export interface SourceReader<T, S extends SourceSplit = SourceSplit> {
+  start?(): void | Promise<void>;
+  /** Fills `batch` from index 0 and sets its length. Synchronous and non-blocking: I/O goes on in the background. */
+  poll(batch: RecordBatch<T>): PollResult;
+  /** Resolves when `poll` may have something again. Called only after `'nothing'`. */
+  available(): Promise<void>;
+  addSplits(splits: readonly S[]): void;
+  noMoreSplits(): void;
+  /** The splits that are not finished, with their resume positions. Called between polls. */
+  snapshot(): readonly S[];
+  /** An event that the enumerator sent to this reader. */
+  onEvent?(event: JsonValue): void;
+  close(): void | Promise<void>;
+}
+
+/** What a reader may use. */
+export interface ReaderContext extends RuntimeContext {
+  /** Asks the enumerator for a split; the answer is `addSplits` or `noMoreSplits`. */
+  requestSplit(): void;
+  /** Sends plain data to the enumerator. */
+  sendEvent(event: JsonValue): void;
+}
+
+/** What an enumerator may do. All calls are asynchronous in effect: they become messages to the readers. */
+export interface EnumeratorContext<S extends SourceSplit> {
+  readonly parallelism: number;
+  /** Subtasks whose readers are registered. */
+  registeredReaders(): readonly number[];
+  assignSplit(split: S, subtaskIndex: number): void;
+  signalNoMoreSplits(subtaskIndex: number): void;
+  sendEvent(subtaskIndex: number, event: JsonValue): void;
+}
+
+/** Finds splits and assigns them to readers. One per source, at the JobManager. */
+export interface SplitEnumerator<S extends SourceSplit = SourceSplit> {
+  start?(): void | Promise<void>;
+  addReader(subtaskIndex: number): void;
+  handleSplitRequest(subtaskIndex: number): void;
+  /** Splits of a failed reader come back. */
+  addSplitsBack(splits: readonly S[], subtaskIndex: number): void;
+  onEvent?(subtaskIndex: number, event: JsonValue): void;
+  /** Plain data from which `Source.createEnumerator` resumes. */
+  snapshot(): JsonValue;
+  close?(): void | Promise<void>;
+}
+
+/** A source as a user writes it. */
+export interface Source<T, S extends SourceSplit = SourceSplit> {
+  readonly name: string;
+  readonly boundedness: 'bounded' | 'unbounded';
+  readonly type?: TypeDescriptor<T>;
+  createEnumerator(context: EnumeratorContext<S>, restored: JsonValue | null): SplitEnumerator<S>;
+  createReader(context: ReaderContext): SourceReader<T, S>;
+}
+
+// ---- Sinks (Sink V2 shape; commit protocol joins with the checkpointing work) ----
+
+/** Writes the records of one subtask. */
+export interface SinkWriter<T> {
+  /** Synchronous: buffers or writes. A writer that needs room returns a promise; input waits for it. */
+  write(value: T, timestampMs: number): void | Promise<void>;
+  /** Everything written so far must reach the outside before it resolves. */
+  flush(endOfInput: boolean): void | Promise<void>;
+  close(): void | Promise<void>;
+}
+
+/** A sink as a user writes it. */
+export interface Sink<T> {
+  readonly name: string;
+  createWriter(context: RuntimeContext): SinkWriter<T> | Promise<SinkWriter<T>>;
+}

@@ -1,0 +1,78 @@
+/**
+ * What each operator of a StreamGraph is: its plain-data half (`data`, part of the plan digest, shown
+ * in plans, stored in the JobGraph) and its user half (`user`, closures that exist only where the
+ * program was built). Operators are never serialised; a slot rebuilds the program and looks them up by node id.
+ */
+import type { JsonObject } from '../protocol/json.ts';
+import type { TypeDescriptor } from '../types/type-descriptor.ts';
+import type * as f from './functions.ts';
+
+interface Kind<K extends string, D extends JsonObject, U> {
+  readonly kind: K;
+  readonly data: D;
+  readonly user: U;
+}
+
+type NoData = Readonly<Record<string, never>>;
+type Fn = f.Lifecycle;
+
+/** Built-in sources: their enumerators are cores at the JobMaster, driven by `data` alone. */
+export type SourceSpec =
+  | Kind<'source.sequence', { readonly from: number; readonly to: number }, Record<never, never>>
+  | Kind<'source.elements', { readonly count: number }, { readonly elements: readonly unknown[] }>
+  | Kind<'source.files', FileSourceData, Record<never, never>>
+  | Kind<'source.socket', { readonly host: string; readonly port: number; readonly delimiter: string; readonly retriesMax: number }, Record<never, never>>
+  | Kind<'source.datagen', { readonly count: number | null; readonly perSecond: number | null }, { readonly generate: (index: number) => unknown }>
+  | Kind<'source.custom', { readonly boundedness: 'bounded' | 'unbounded' }, { readonly source: f.Source<unknown> }>;
+
+/** Text files by byte range. `path` is a file, a directory (recursive), or a glob; lines are decoded as UTF-8. */
+export interface FileSourceData extends JsonObject {
+  readonly path: string;
+  /** Splits of a file start at multiples of this. */
+  readonly splitSizeBytes: number;
+  /** Null: bounded. Otherwise the directory is listed again at this interval, for ever. */
+  readonly discoveryIntervalMs: number | null;
+  /** A line longer than this is an error naming file and offset. */
+  readonly lineSizeBytesMax: number;
+}
+
+/** Sinks. `print` goes to the TaskManager's `.out`. */
+export type SinkSpec =
+  | Kind<'sink.print', { readonly stream: 'stdout' | 'stderr'; readonly prefix: string | null }, Record<never, never>>
+  /** Folds count and an order-independent hash of the records into accumulators `<name>.count`, `<name>.hash`. */
+  | Kind<'sink.discard', { readonly fold: boolean }, Record<never, never>>
+  | Kind<'sink.text', { readonly path: string }, { readonly format: (value: unknown) => string }>
+  /** Delivered to the client that asked (`executeAndCollect`), through the JobMaster, with back-pressure. */
+  | Kind<'sink.collect', { readonly id: string }, Record<never, never>>
+  | Kind<'sink.custom', NoData, { readonly sink: f.Sink<unknown> }>;
+
+/** One-input operators. */
+export type TransformSpec =
+  | Kind<'map', NoData, Fn & { readonly map: f.MapFunction<unknown, unknown> }>
+  | Kind<'filter', NoData, Fn & { readonly filter: f.FilterFunction<unknown> }>
+  | Kind<'flatMap', NoData, Fn & { readonly flatMap: f.FlatMapFunction<unknown, unknown> }>
+  | Kind<'asyncMap', { readonly ordered: boolean; readonly capacity: number; readonly timeoutMs: number },
+      Fn & { readonly asyncMap: f.AsyncFunction<unknown, unknown>; readonly options: f.AsyncOptions<unknown, unknown> }>
+  /** Assigns event timestamps (watermark generation joins with the event-time work). */
+  | Kind<'timestamps', NoData, { readonly timestampMs: (value: unknown, recordTimestampMs: number) => number }>
+  /** Rolling reduce: one output per input. State: value state `reduce` of the input type. */
+  | Kind<'keyed.reduce', NoData, Fn & { readonly reduce: f.ReduceFunction<unknown> }>
+  /** sum/min/max keep the other fields of the first record; minBy/maxBy return whole records (`first`: ties keep the earlier). */
+  | Kind<'keyed.aggregate', { readonly op: 'sum' | 'min' | 'max' | 'minBy' | 'maxBy'; readonly field: string | number | null; readonly first: boolean }, Record<never, never>>
+  | Kind<'process', { readonly states: readonly string[] }, f.ProcessFunction<unknown, unknown, unknown, f.StateSpecs>>;
+
+/** Two-input operators. Input 0 and input 1 are the edges' `inputIndex`. */
+export type TwoInputSpec =
+  | Kind<'co.map', NoData, Fn & { readonly map1: f.MapFunction<unknown, unknown>; readonly map2: f.MapFunction<unknown, unknown> }>
+  | Kind<'co.flatMap', NoData, Fn & { readonly flatMap1: f.FlatMapFunction<unknown, unknown>; readonly flatMap2: f.FlatMapFunction<unknown, unknown> }>
+  | Kind<'co.process', { readonly states: readonly string[] }, f.CoProcessFunction<unknown, unknown, unknown, unknown, f.StateSpecs>>;
+
+/** Every operator. `union`, `select side output` and partitioning are properties of edges, not operators. */
+export type OperatorSpec = SourceSpec | TransformSpec | TwoInputSpec | SinkSpec;
+
+/** How a record finds its key. */
+export interface KeySpec {
+  readonly selector: f.KeySelector<unknown, unknown>;
+  /** Null when the key is a string, number, bigint or boolean and was not declared: hashed by its JavaScript type. */
+  readonly type: TypeDescriptor<unknown> | null;
+}

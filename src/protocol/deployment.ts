@@ -1,0 +1,112 @@
+/**
+ * What a TaskManager needs to run one attempt of one subtask, and what it reports about it. Plain data;
+ * travels inside protobuf messages as bytes fields of JSON (small, and off the record path).
+ */
+import type { ErrorInfo } from './errors.ts';
+import type { AllocationId, ExecutionAttemptId, Generation, JobId, JobVertexId, ResourceId } from './ids.ts';
+import type { JsonValue } from './json.ts';
+import type { ExecutionState } from './states.ts';
+
+/** Where a subtask runs. */
+export interface TaskLocation {
+  readonly resourceId: ResourceId;
+  readonly host: string;
+  /** Data-plane TCP port of the TaskManager. */
+  readonly dataPort: number;
+  readonly slotIndex: number;
+}
+
+/** One producer-consumer pair of subtasks over one JobEdge. */
+export interface ChannelDeployment {
+  /** `<edge index>:<producer subtask>:<consumer subtask>`; unique in (job, generation). */
+  readonly channelId: string;
+  readonly producer: ExecutionAttemptId;
+  readonly consumer: ExecutionAttemptId;
+  /** Location of the other end. */
+  readonly peer: TaskLocation;
+}
+
+/** The channels that one subtask writes for one JobEdge (a ResultPartition). */
+export interface OutputDeployment {
+  readonly edgeIndex: number;
+  /** One per fed consumer, ascending by consumer subtask. */
+  readonly channels: readonly ChannelDeployment[];
+}
+
+/** The channels that one subtask reads for one JobEdge (part of an InputGate). */
+export interface InputDeployment {
+  readonly edgeIndex: number;
+  /** One per feeding producer, ascending by producer subtask. */
+  readonly channels: readonly ChannelDeployment[];
+}
+
+/** One attempt of one subtask, ready to run. `job` is the JobGraph without its plan (graph room; opaque here). */
+export interface TaskDeployment {
+  readonly jobId: JobId;
+  readonly attemptId: ExecutionAttemptId;
+  readonly vertexId: JobVertexId;
+  readonly generation: Generation;
+  readonly allocationId: AllocationId;
+  readonly subtaskIndex: number;
+  readonly attemptNumber: number;
+  readonly outputs: readonly OutputDeployment[];
+  readonly inputs: readonly InputDeployment[];
+}
+
+/** Busy, idle and back-pressured time and record counts of one attempt since it started. */
+export interface TaskIoMetrics {
+  readonly numRecordsIn: number;
+  readonly numRecordsOut: number;
+  readonly numBytesIn: number;
+  readonly numBytesOut: number;
+  /** Accumulated ms; the three sum to the time since RUNNING. */
+  readonly busyTimeMs: number;
+  readonly idleTimeMs: number;
+  readonly backPressuredTimeMs: number;
+}
+
+/** An accumulator's value on the wire. Counters merge by addition, histograms bucket by bucket. */
+export type AccumulatorValue =
+  | { readonly kind: 'counter'; readonly value: number }
+  /** Unsigned 64-bit sum in decimal: order-independent hashes. Merges by addition modulo 2^64. */
+  | { readonly kind: 'sum64'; readonly value: string }
+  | { readonly kind: 'histogram'; readonly counts: Readonly<Record<string, number>> };
+
+/** Everything a TaskManager knows of one execution; part of its registration and of its heartbeats. */
+export interface ExecutionReport {
+  readonly jobId: JobId;
+  readonly attemptId: ExecutionAttemptId;
+  readonly vertexId: JobVertexId;
+  readonly subtaskIndex: number;
+  readonly generation: Generation;
+  readonly allocationId: AllocationId;
+  readonly state: ExecutionState;
+  readonly error: ErrorInfo | null;
+  readonly metrics: TaskIoMetrics;
+  readonly accumulators: Readonly<Record<string, AccumulatorValue>>;
+  /** Channels that are connected at both ends. */
+  readonly connectedChannels: readonly string[];
+  /** Ids of splits received since the last completed checkpoint, with whether they are finished. */
+  readonly splits: readonly { readonly id: string; readonly finished: boolean }[];
+}
+
+/** A message between a source reader (or collect sink) and its coordinator at the JobMaster. */
+export interface OperatorEvent {
+  readonly attemptId: ExecutionAttemptId;
+  readonly subtaskIndex: number;
+  readonly nodeId: number;
+  readonly body: OperatorEventBody;
+}
+
+export type OperatorEventBody =
+  // reader → coordinator
+  | { readonly kind: 'readerRegistered' }
+  | { readonly kind: 'splitRequest' }
+  | { readonly kind: 'splitFinished'; readonly splitId: string }
+  | { readonly kind: 'sourceEvent'; readonly event: JsonValue }
+  /** Collected results; `sequence` counts batches from 0 and is acknowledged, so at most a window is in flight. */
+  | { readonly kind: 'collected'; readonly sequence: number; readonly values: readonly JsonValue[] }
+  // coordinator → reader
+  | { readonly kind: 'addSplits'; readonly splits: readonly JsonValue[] }
+  | { readonly kind: 'noMoreSplits' }
+  | { readonly kind: 'collectedAck'; readonly sequence: number };

@@ -1,0 +1,79 @@
+/**
+ * Messages between a TaskManager's main thread (TaskExecutor) and one slot, which runs either in its own
+ * worker thread or inline (MiniCluster). Structured-cloneable. The main thread never runs user code.
+ */
+import type { ChannelEndpoint } from '../exchange/contract.ts';
+import type { JobGraph, ProgramRef } from '../graph/job-graph.ts';
+import type { LogLevel } from '../base/log.ts';
+import type { AccumulatorValue, OperatorEvent, OperatorEventBody, TaskDeployment, TaskIoMetrics } from '../protocol/deployment.ts';
+import type { ErrorInfo } from '../protocol/errors.ts';
+import type { ExecutionAttemptId, JobId } from '../protocol/ids.ts';
+
+/** How a slot finds the program. `artifactPath`: a verified bundle on local disk. */
+export type LocalProgram =
+  | { readonly ref: ProgramRef & { kind: 'artifact' }; readonly artifactPath: string }
+  | { readonly ref: ProgramRef & { kind: 'registered' } };
+
+/** A task with its channel ends opened. */
+export interface SlotDeployment {
+  readonly deployment: TaskDeployment;
+  /** The plan is needed here: the rebuilt plan is compared with it. */
+  readonly jobGraph: JobGraph;
+  readonly program: LocalProgram;
+  /** Parallel to `deployment.outputs` and their channels. */
+  readonly outputs: readonly (readonly ChannelEndpoint[])[];
+  /** Parallel to `deployment.inputs` and their channels. */
+  readonly inputs: readonly (readonly ChannelEndpoint[])[];
+}
+
+/** Main thread → slot. */
+export type ToSlot =
+  | { readonly kind: 'deploy'; readonly task: SlotDeployment }
+  /** Cooperative; the main thread terminates the worker when the timeout passes. */
+  | { readonly kind: 'cancel'; readonly attemptId: ExecutionAttemptId }
+  | { readonly kind: 'operatorEvent'; readonly attemptId: ExecutionAttemptId; readonly nodeId: number; readonly body: OperatorEventBody }
+  /** `bytes` of the slot's printed text have been written. */
+  | { readonly kind: 'printed'; readonly bytes: number };
+
+/** Slot → main thread. */
+export type FromSlot =
+  /** The slot is up and can take a deployment. `doorbell` is registered at the ChannelBroker. */
+  | { readonly kind: 'ready'; readonly doorbell: SharedArrayBuffer }
+  | {
+      readonly kind: 'state';
+      readonly attemptId: ExecutionAttemptId;
+      readonly state: 'INITIALIZING' | 'RUNNING' | 'FINISHED' | 'CANCELED' | 'FAILED';
+      readonly error: ErrorInfo | null;
+      readonly metrics: TaskIoMetrics;
+      readonly accumulators: Readonly<Record<string, AccumulatorValue>>;
+    }
+  /** About once a second per running task. */
+  | {
+      readonly kind: 'metrics';
+      readonly attemptId: ExecutionAttemptId;
+      readonly metrics: TaskIoMetrics;
+      readonly accumulators: Readonly<Record<string, AccumulatorValue>>;
+    }
+  | { readonly kind: 'operatorEvent'; readonly jobId: JobId; readonly event: OperatorEvent }
+  /** What `print` sinks and the user's console wrote; answered by `printed`. At most 1 MiB may be unanswered. */
+  | { readonly kind: 'print'; readonly stream: 'stdout' | 'stderr'; readonly text: string }
+  | { readonly kind: 'log'; readonly level: LogLevel; readonly logger: string; readonly message: string };
+
+/** One running slot, as the TaskExecutor holds it. */
+export interface SlotHandle {
+  post(message: ToSlot): void;
+  /** Stops the thread at once, whatever user code does. The slot's memory is gone afterwards. */
+  terminate(): Promise<void>;
+}
+
+/** Called by the host; never after `onExit`. */
+export interface SlotListener {
+  onMessage(message: FromSlot): void;
+  /** The thread ended without `terminate`: `cause` says why (for example out of memory). */
+  onExit(cause: ErrorInfo): void;
+}
+
+/** Starts slots: worker threads, inline, or simulated. */
+export interface SlotHost {
+  start(slotIndex: number, listener: SlotListener): SlotHandle;
+}
