@@ -41,7 +41,12 @@ export interface Codec<T> {
 export interface TypeDescriptor<T> {
   /** Type-level only; never present at run time. */
   readonly __type?: T;
-  /** Plain-data schema: part of the plan digest and of every snapshot; what evolution rules compare. */
+  /**
+   * Plain-data schema: part of the plan digest and of every snapshot; what evolution rules compare. `type`
+   * names the kind, which also fixes the key hash (graph/key-hash.ts): `string`, `boolean`, `int32`, `int64`,
+   * `float64`, `timestamp`, `bytes`, `literal`; `option` and `array` with `of`; `tuple` with `items`;
+   * `object` with `fields: [{ name, type: <schema>, … }]` in declared order; any other kind is no key.
+   */
   readonly schema: JsonObject;
   /** Short human name, for example `{ word: string, count: int32 }`. */
   readonly name: string;
