@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Starts or stops a TaskManager on this host.
+
+USAGE="Usage: taskmanager.sh (start|start-foreground|stop|stop-all) [args]"
+
+. "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/config.sh"
+
+verb=${1-}
+[ $# -ge 1 ] && shift
+
+case $verb in
+  start) exec "$FLINK_BIN_DIR/flink-daemon.sh" start taskexecutor "$@" ;;
+  start-foreground) exec "$FLINK_BIN_DIR/flink-console.sh" taskexecutor "$@" ;;
+  stop | stop-all) exec "$FLINK_BIN_DIR/flink-daemon.sh" "$verb" taskexecutor ;;
+  *) echo "$USAGE"; exit 1 ;;
+esac
