@@ -64,10 +64,13 @@ export interface Lifecycle {
 /** Compile-time refusal of promises where a value is due: an `async` callback does not type-check. */
 export type NotPromise<T> = T extends PromiseLike<unknown> ? never : T;
 
+/** What a synchronous callback without a result returns. Unlike plain `void`, it refuses `async` callbacks at compile time. */
+export type Nothing = void | undefined;
+
 export type MapFunction<T, R> = (value: T) => R;
 export type FilterFunction<T> = (value: T) => boolean;
 /** Returns an iterable of results, or emits and returns nothing. A returned array is the fast way. */
-export type FlatMapFunction<T, R> = (value: T, out: Collector<R>) => Iterable<R> | void;
+export type FlatMapFunction<T, R> = (value: T, out: Collector<R>) => Iterable<R> | Nothing;
 export type ReduceFunction<T> = (accumulated: T, value: T) => T;
 /** Deterministic: the same value always has the same key. */
 export type KeySelector<T, K> = (value: T) => K;
@@ -110,15 +113,15 @@ export interface ProcessContext<K, S extends StateSpecs> {
 export interface ProcessFunction<T, R, K = never, S extends StateSpecs = Record<never, never>> extends Lifecycle {
   readonly state?: S;
   readonly output?: TypeDescriptor<R>;
-  process(value: T, context: ProcessContext<K, S>, out: Collector<R>): void;
+  process(value: T, context: ProcessContext<K, S>, out: Collector<R>): Nothing;
 }
 
 /** `process` on two connected streams. Both inputs share keyed state when both are keyed. */
 export interface CoProcessFunction<A, B, R, K = never, S extends StateSpecs = Record<never, never>> extends Lifecycle {
   readonly state?: S;
   readonly output?: TypeDescriptor<R>;
-  process1(value: A, context: ProcessContext<K, S>, out: Collector<R>): void;
-  process2(value: B, context: ProcessContext<K, S>, out: Collector<R>): void;
+  process1(value: A, context: ProcessContext<K, S>, out: Collector<R>): Nothing;
+  process2(value: B, context: ProcessContext<K, S>, out: Collector<R>): Nothing;
 }
 
 /** How often and how long `asyncMap` retries. The timeout spans all attempts. */

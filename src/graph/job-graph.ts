@@ -28,6 +28,8 @@ export interface JobVertex {
   readonly id: JobVertexId;
   /** Flink's form: `Source: lines -> tokenizer`. */
   readonly name: string;
+  /** The chain drawn as a tree, lines ended by `<br/>`: `description` of REST's plan. */
+  readonly description: string;
   /** Topological order; the head first. */
   readonly operators: readonly ChainedOperator[];
   readonly parallelism: number;

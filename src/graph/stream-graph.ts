@@ -2,7 +2,7 @@
  * StreamGraph: what a program's build function makes. Nodes are operators, edges say how records get
  * from one to the next. `planOf` extracts the plain data that the digest covers.
  */
-import type { JsonObject, JsonValue } from '../protocol/json.ts';
+import type { JsonObject } from '../protocol/json.ts';
 import type { OperatorId } from '../protocol/ids.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import type { Partitioner } from './functions.ts';
@@ -56,6 +56,8 @@ export interface StreamGraph {
   readonly nodes: readonly StreamNode[];
   /** In build order. */
   readonly edges: readonly StreamEdge[];
+  /** What the program itself set (`env.setBufferTimeout` and the like): overlays the job's configuration. */
+  readonly configuration: Readonly<Record<string, string>>;
 }
 
 /** What the build function depends on besides the user's code: sent along so that every rebuild sees the same. */
@@ -78,6 +80,7 @@ export interface JobProgram {
 
 /** The plain-data half of a StreamGraph: equal plans mean interchangeable programs. */
 export interface Plan extends JsonObject {
-  readonly nodes: readonly JsonValue[];
-  readonly edges: readonly JsonValue[];
+  readonly nodes: readonly JsonObject[];
+  readonly edges: readonly JsonObject[];
+  readonly configuration: JsonObject;
 }

@@ -1,0 +1,175 @@
+/**
+ * The environment of a program: where its streams start, and what holds for all its operators. `job()` hands one to the
+ * build function; scripts and tests that run in their own process make one with `createLocalEnvironment`.
+ */
+import type { Source } from '../graph/functions.ts';
+import type { JobProgram } from '../graph/stream-graph.ts';
+import { StreamGraphBuilder, checkParallelism } from '../graph/stream-graph-builder.ts';
+import { ClusterError } from '../protocol/errors.ts';
+import type { TypeDescriptor } from '../types/type-descriptor.ts';
+import { DataStream, SingleOutputStream } from './data-stream.ts';
+import { durationMs, type Duration } from './duration.ts';
+import { localExecutor, type JobExecutionResult, type LocalJob } from './local-executor.ts';
+import * as sources from './sources.ts';
+
+/** Options of `createLocalEnvironment`. */
+export interface LocalEnvironmentOptions {
+  /** Default parallelism of operators. Default 1. */
+  readonly parallelism?: number;
+  /** Configuration of the cluster and the job, by Flink's dotted keys. */
+  readonly configuration?: Readonly<Record<string, string>>;
+}
+
+const LOCAL_JOB_NAME = 'Flink Streaming Job';
+const COLLECT_ID = 'executeAndCollect';
+
+/** Makes streams. */
+export class StreamExecutionEnvironment {
+  /** @internal */
+  readonly builder: StreamGraphBuilder;
+  /** Null inside a `job()`: there the cluster runs the program. */
+  private readonly localConfiguration: Readonly<Record<string, string>> | null;
+
+  /** @internal */
+  constructor(builder: StreamGraphBuilder, localConfiguration: Readonly<Record<string, string>> | null) {
+    this.builder = builder;
+    this.localConfiguration = localConfiguration;
+  }
+
+  /** An environment whose program runs in this process, by `execute` or `executeAndCollect`. */
+  static createLocalEnvironment(options: LocalEnvironmentOptions = {}): StreamExecutionEnvironment {
+    const configuration = options.configuration ?? {};
+    const environment = new StreamExecutionEnvironment(new StreamGraphBuilder(LOCAL_JOB_NAME, configuration), configuration);
+    return options.parallelism === undefined ? environment : environment.setParallelism(options.parallelism);
+  }
+
+  // ---- Sources ----
+
+  /** Lines of a file, a directory (with its sub-directories) or a glob. Bounded. */
+  readTextFile(path: string): SingleOutputStream<string> {
+    return this.fromSource(sources.fileSource({ path }));
+  }
+
+  /** A built-in source (`fileSource`, `dataGenerator`) or a user-defined one. */
+  fromSource<T>(source: sources.BuiltInSource<T> | Source<T>, options: { readonly name?: string; readonly type?: TypeDescriptor<T> } = {}): SingleOutputStream<T> {
+    const { name, spec, type, serialReason } = 'spec' in source ? source : customSource(source);
+    const draft = this.builder.add({
+      spec,
+      name: `Source: ${options.name ?? name}`,
+      inputs: [],
+      outputType: options.type ?? type,
+      ...(serialReason === undefined ? {} : { serialReason }),
+    });
+    return new SingleOutputStream(this, draft);
+  }
+
+  /** The integers `from..to`, both included. */
+  fromSequence(from: number, to: number): SingleOutputStream<number> {
+    return this.fromSource(sources.sequenceSource(from, to));
+  }
+
+  /** The given values. Parallelism 1. */
+  fromElements<T>(...elements: readonly T[]): SingleOutputStream<T> {
+    return this.fromCollection(elements);
+  }
+
+  /** The values of an array or another iterable. Parallelism 1. */
+  fromCollection<T>(elements: Iterable<T>, type?: TypeDescriptor<T>): SingleOutputStream<T> {
+    return this.fromSource(sources.collectionSource([...elements], type));
+  }
+
+  /** Text that a TCP server sends, line by line. Parallelism 1; unbounded until the server closes. */
+  socketTextStream(host: string, port: number, options: sources.SocketOptions = {}): SingleOutputStream<string> {
+    return this.fromSource(sources.socketSource(host, port, options));
+  }
+
+  // ---- What holds for all operators ----
+
+  /** Parallelism of operators that set none, 1 to 32768. Outranks `-p` and `parallelism.default`. */
+  setParallelism(parallelism: number): this {
+    checkParallelism('the parallelism of the environment', parallelism);
+    this.builder.parallelism = parallelism;
+    return this;
+  }
+
+  /** Max parallelism of operators that set none, 1 to 32768. */
+  setMaxParallelism(maxParallelism: number): this {
+    checkParallelism('the max parallelism of the environment', maxParallelism);
+    this.builder.maxParallelism = maxParallelism;
+    return this;
+  }
+
+  /** Runs each operator as a task of its own. */
+  disableOperatorChaining(): this {
+    this.builder.configure('pipeline.operator-chaining.enabled', 'false');
+    return this;
+  }
+
+  /** How long a record may wait in a half-filled buffer. 0: flushed after each record; -1: only full buffers are sent. */
+  setBufferTimeout(timeout: Duration): this {
+    const text = timeout === -1 ? '-1' : `${durationMs(timeout, 'setBufferTimeout')} ms`;
+    this.builder.configure('execution.buffer-timeout.interval', text);
+    return this;
+  }
+
+  // ---- Local execution ----
+
+  /** Runs the program in this process and waits for its end. Throws PROGRAM_INVALID inside a `job()`. */
+  async execute(name?: string): Promise<JobExecutionResult> {
+    const job = await this.submit(name);
+    try {
+      return await job.result;
+    } finally {
+      await job.close();
+    }
+  }
+
+  /** @internal */
+  executeAndCollect<T>(stream: DataStream<T>, limit: number): AsyncIterable<T> {
+    this.requireLocal('executeAndCollect()');
+    stream.collect(COLLECT_ID);
+    return collected<T>(() => this.submit(), limit);
+  }
+
+  private async submit(name?: string): Promise<LocalJob> {
+    const configuration = this.requireLocal('execute()');
+    const executor = await localExecutor();
+    return executor.submit(this.program(name ?? this.builder.jobName), configuration);
+  }
+
+  /** The declared program. Its graph is built once: there is only this process to run it. */
+  private program(name: string): JobProgram {
+    const graph = { ...this.builder.finish(), jobName: name };
+    return { dreyJob: 1, name, parseArgs: () => ({}), build: () => graph };
+  }
+
+  private requireLocal(call: string): Readonly<Record<string, string>> {
+    if (this.localConfiguration !== null) return this.localConfiguration;
+    throw new ClusterError(
+      'PROGRAM_INVALID',
+      `${call} is not for build functions: the cluster runs the job once it is built. ` +
+        'End the stream in a sink instead, or use StreamExecutionEnvironment.createLocalEnvironment() in a script of its own.',
+    );
+  }
+}
+
+function customSource<T>(source: Source<T>): sources.BuiltInSource<T> {
+  const { name, boundedness, type } = source;
+  return { name, spec: { kind: 'source.custom', data: { boundedness }, user: { source: source as unknown as Source<unknown> } }, type };
+}
+
+async function* collected<T>(submit: () => Promise<LocalJob>, limit: number): AsyncGenerator<T> {
+  const job = await submit();
+  try {
+    let taken = 0;
+    if (limit <= 0) return;
+    for await (const value of job.collected(COLLECT_ID)) {
+      yield value as T;
+      taken += 1;
+      if (taken >= limit) return;
+    }
+    await job.result;
+  } finally {
+    await job.close();
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * User functions as the API takes them, plain functions or rich objects, and the operator specs made from them.
+ *
+ * A result type that is a promise is refused at compile time (`NotPromise`, `Nothing`): code that runs for each
+ * record is synchronous. Specs hold functions of `unknown`; the typed methods of the streams vouch for the types.
+ */
+import type * as f from '../graph/functions.ts';
+import type { OperatorSpec } from '../graph/operator-spec.ts';
+import { durationMs, type Duration } from './duration.ts';
+import { invalidOption, invalidPlan } from './option-checks.ts';
+
+type Lifecycle = f.Lifecycle;
+
+/** A function, or an object with `open`/`close` besides it. */
+export type MapInput<T, R> = ((value: T) => f.NotPromise<R>) | RichMapFunction<T, R>;
+export type RichMapFunction<T, R> = Lifecycle & { map(value: T): f.NotPromise<R> };
+export type FilterInput<T> = f.FilterFunction<T> | RichFilterFunction<T>;
+export type RichFilterFunction<T> = Lifecycle & { filter(value: T): boolean };
+export type FlatMapInput<T, R> = f.FlatMapFunction<T, R> | RichFlatMapFunction<T, R>;
+export type RichFlatMapFunction<T, R> = Lifecycle & { flatMap(value: T, out: f.Collector<R>): Iterable<R> | f.Nothing };
+export type ReduceInput<T> = f.ReduceFunction<T> | RichReduceFunction<T>;
+export type RichReduceFunction<T> = Lifecycle & { reduce(accumulated: T, value: T): T };
+export type AsyncInput<T, R> = f.AsyncFunction<T, R> | RichAsyncFunction<T, R>;
+export type RichAsyncFunction<T, R> = Lifecycle & { asyncMap(value: T, signal: AbortSignal): Promise<R> };
+export type CoMapFunction<A, B, R> = Lifecycle & { map1(value: A): f.NotPromise<R>; map2(value: B): f.NotPromise<R> };
+export type CoFlatMapFunction<A, B, R> = Lifecycle & {
+  flatMap1(value: A, out: f.Collector<R>): Iterable<R> | f.Nothing;
+  flatMap2(value: B, out: f.Collector<R>): Iterable<R> | f.Nothing;
+};
+
+/** Options of `asyncMap`. */
+export interface AsyncMapOptions<T, R> {
+  /** Default true. False: results leave as they complete, but never overtake a watermark. */
+  readonly ordered?: boolean;
+  /** Default 100. Requests in flight per subtask; input waits beyond. */
+  readonly capacity?: number;
+  /** Default `'1 min'`. Spans all attempts. */
+  readonly timeout?: Duration;
+  /** Stands in for the result on timeout; without it a timeout fails the job. */
+  readonly onTimeout?: (value: T) => f.NotPromise<R>;
+  readonly retry?: AsyncRetryOptions<R>;
+}
+
+/** When and how `asyncMap` tries again. Without `ifResult` and `ifError`, any rejection is retried. */
+export interface AsyncRetryOptions<R> {
+  /** Attempts in all, the first included. */
+  readonly attemptsMax: number;
+  readonly delay: Duration;
+  /** Default 1: the delay stays the same. */
+  readonly backoffMultiplier?: number;
+  /** Default: no bound besides the timeout. */
+  readonly delayMax?: Duration;
+  readonly ifResult?: (result: R) => boolean;
+  readonly ifError?: (error: unknown) => boolean;
+}
+
+const ASYNC_CAPACITY = 100;
+const ASYNC_TIMEOUT: Duration = '1 min';
+
+export function mapSpec<T, R>(input: MapInput<T, R>): OperatorSpec {
+  const { map, ...lifecycle } = withMethods(input, ['map'], 'map');
+  return { kind: 'map', data: {}, user: { ...lifecycle, map: map as f.MapFunction<unknown, unknown> } };
+}
+
+export function filterSpec<T>(input: FilterInput<T>): OperatorSpec {
+  const { filter, ...lifecycle } = withMethods(input, ['filter'], 'filter');
+  return { kind: 'filter', data: {}, user: { ...lifecycle, filter: filter as f.FilterFunction<unknown> } };
+}
+
+export function flatMapSpec<T, R>(input: FlatMapInput<T, R>): OperatorSpec {
+  const { flatMap, ...lifecycle } = withMethods(input, ['flatMap'], 'flatMap');
+  return { kind: 'flatMap', data: {}, user: { ...lifecycle, flatMap: flatMap as f.FlatMapFunction<unknown, unknown> } };
+}
+
+export function reduceSpec<T>(input: ReduceInput<T>): OperatorSpec {
+  const { reduce, ...lifecycle } = withMethods(input, ['reduce'], 'reduce');
+  return { kind: 'keyed.reduce', data: {}, user: { ...lifecycle, reduce: reduce as f.ReduceFunction<unknown> } };
+}
+
+export function asyncMapSpec<T, R>(input: AsyncInput<T, R>, options: AsyncMapOptions<T, R>): OperatorSpec {
+  const { asyncMap, ...lifecycle } = withMethods(input, ['asyncMap'], 'asyncMap');
+  const resolved = resolveAsyncOptions(options);
+  const { ordered, capacity, timeoutMs } = resolved;
+  return {
+    kind: 'asyncMap',
+    data: { ordered, capacity, timeoutMs },
+    user: { ...lifecycle, asyncMap: asyncMap as f.AsyncFunction<unknown, unknown>, options: resolved as f.AsyncOptions<unknown, unknown> },
+  };
+}
+
+export function coMapSpec<A, B, R>(input: CoMapFunction<A, B, R>): OperatorSpec {
+  const { map1, map2, ...lifecycle } = withMethods(input, ['map1', 'map2'], 'map');
+  const user = { ...lifecycle, map1: map1 as f.MapFunction<unknown, unknown>, map2: map2 as f.MapFunction<unknown, unknown> };
+  return { kind: 'co.map', data: {}, user };
+}
+
+export function coFlatMapSpec<A, B, R>(input: CoFlatMapFunction<A, B, R>): OperatorSpec {
+  const { flatMap1, flatMap2, ...lifecycle } = withMethods(input, ['flatMap1', 'flatMap2'], 'flatMap');
+  const user = {
+    ...lifecycle,
+    flatMap1: flatMap1 as f.FlatMapFunction<unknown, unknown>,
+    flatMap2: flatMap2 as f.FlatMapFunction<unknown, unknown>,
+  };
+  return { kind: 'co.flatMap', data: {}, user };
+}
+
+/** `process` function objects are handed over as they are: they are called as methods. */
+export function processSpec<T, R, K, S extends f.StateSpecs>(fn: f.ProcessFunction<T, R, K, S>, isKeyed: boolean): OperatorSpec {
+  requireMethods(fn, ['process'], 'process');
+  const user = fn as unknown as f.ProcessFunction<unknown, unknown, unknown, f.StateSpecs>;
+  return { kind: 'process', data: { states: stateNames(fn.state, isKeyed) }, user };
+}
+
+export function coProcessSpec<A, B, R, K, S extends f.StateSpecs>(fn: f.CoProcessFunction<A, B, R, K, S>, isKeyed: boolean): OperatorSpec {
+  requireMethods(fn, ['process1', 'process2'], 'process');
+  const user = fn as unknown as f.CoProcessFunction<unknown, unknown, unknown, unknown, f.StateSpecs>;
+  return { kind: 'co.process', data: { states: stateNames(fn.state, isKeyed) }, user };
+}
+
+function stateNames(state: f.StateSpecs | undefined, isKeyed: boolean): readonly string[] {
+  const names = Object.keys(state ?? {});
+  if (names.length > 0 && !isKeyed) {
+    throw invalidPlan(`state '${names.join("', '")}' is declared on a stream that is not keyed: call keyBy(…) before process(…)`);
+  }
+  return names;
+}
+
+/** The functions of an input with their names, bound to their object, and `open` and `close` where there are any. */
+function withMethods<M extends string>(input: object, methods: readonly M[], operator: string): Record<M, unknown> & Lifecycle {
+  if (typeof input === 'function') return { [methods[0] as M]: input } as Record<M, unknown>;
+  requireMethods(input, methods, operator);
+  const names = [...methods, 'open', 'close'].filter((name) => typeof Reflect.get(input, name) === 'function');
+  return Object.fromEntries(names.map((name) => [name, (Reflect.get(input, name) as () => unknown).bind(input)])) as Record<M, unknown> & Lifecycle;
+}
+
+function requireMethods(input: unknown, methods: readonly string[], operator: string): void {
+  const missing = methods.filter((name) => typeof input !== 'object' || input === null || typeof Reflect.get(input, name) !== 'function');
+  if (missing.length > 0) throw invalidPlan(`${operator} needs a function, or an object with the method ${missing.map((name) => `${name}(…)`).join(' and ')}`);
+}
+
+function resolveAsyncOptions<T, R>(options: AsyncMapOptions<T, R>): f.AsyncOptions<T, R> {
+  const { ordered = true, capacity = ASYNC_CAPACITY, timeout = ASYNC_TIMEOUT, onTimeout, retry } = options;
+  if (!Number.isInteger(capacity) || capacity < 1) throw invalidOption('asyncMap', 'capacity', capacity, 'an integer above 0');
+  const timeoutMs = durationMs(timeout, 'asyncMap: timeout');
+  return {
+    ordered,
+    capacity,
+    timeoutMs,
+    ...(onTimeout ? { onTimeout } : {}),
+    ...(retry ? { retry: resolveRetry(retry, timeoutMs) } : {}),
+  };
+}
+
+function resolveRetry<R>(retry: AsyncRetryOptions<R>, timeoutMs: number): f.AsyncRetry<R> {
+  const { attemptsMax, delay, backoffMultiplier = 1, delayMax = timeoutMs, ifResult, ifError } = retry;
+  if (!Number.isInteger(attemptsMax) || attemptsMax < 1) throw invalidOption('asyncMap', 'retry.attemptsMax', attemptsMax, 'an integer above 0');
+  if (!(backoffMultiplier >= 1)) throw invalidOption('asyncMap', 'retry.backoffMultiplier', backoffMultiplier, '1 or more');
+  return {
+    attemptsMax,
+    delayMs: durationMs(delay, 'asyncMap: retry.delay'),
+    backoffMultiplier,
+    delayMsMax: durationMs(delayMax, 'asyncMap: retry.delayMax'),
+    ...(ifResult ? { ifResult } : {}),
+    ...(ifError ? { ifError } : {}),
+  };
+}

@@ -1,0 +1,36 @@
+/**
+ * Where in the user's program something was declared. Some mistakes (two operators that do not fit)
+ * show only when the whole graph is known; the error still points at the call that declared the operator.
+ */
+import { ClusterError } from '../protocol/errors.ts';
+
+/** The stack at a declaration. Its text is made only when an error needs it. */
+export type BuildSite = Error;
+
+/** The sources of this package: compiled, and as source maps name them. */
+const COMPILED_ROOT = new URL('..', import.meta.url).pathname;
+const SOURCE_ROOT = COMPILED_ROOT.replace('/dist/src/', '/src/');
+
+/** Remembers the current stack. */
+export function buildSite(): BuildSite {
+  return new Error('declared here');
+}
+
+/** PLAN_INVALID that points at `site`: its stack starts at the user's call. */
+export function planError(site: BuildSite, message: string): ClusterError {
+  const frames = userFrames(site);
+  const place = frames[0]?.match(/\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?$/)?.[1];
+  const error = new ClusterError('PLAN_INVALID', place === undefined ? message : `${message} (declared at ${place.replace('file://', '')})`);
+  error.stack = [`${error.name}: ${error.message}`, ...frames].join('\n');
+  return error;
+}
+
+function userFrames(site: BuildSite): readonly string[] {
+  const frames = (site.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));
+  const first = frames.findIndex((frame) => !isOurs(frame));
+  return first < 0 ? frames : frames.slice(first);
+}
+
+function isOurs(frame: string): boolean {
+  return ['api/', 'graph/'].some((room) => frame.includes(COMPILED_ROOT + room) || frame.includes(SOURCE_ROOT + room));
+}

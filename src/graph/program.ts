@@ -1,0 +1,60 @@
+/**
+ * Programs: from a module to a JobProgram, and from a JobProgram to its graph. Used wherever a program is rebuilt:
+ * the client, the JobManager's program worker, every slot.
+ */
+import { ClusterError } from '../protocol/errors.ts';
+import { withLoadTraps } from './build-traps.ts';
+import { checkSamePlan, planOf } from './plan.ts';
+import type { BuildSettings, JobProgram, StreamGraph } from './stream-graph.ts';
+
+/**
+ * Imports a job module and answers its default export. `moduleUrl`: a `file:` URL of a bundle or a module.
+ * Throws PROGRAM_INVALID when the import fails (the cause says why) or the default export is not a `job(…)`.
+ */
+export async function loadProgram(moduleUrl: string): Promise<JobProgram> {
+  process.setSourceMapsEnabled(true); // Stack traces name the user's TypeScript, and traps tell packages from user code.
+  const module = await withLoadTraps(moduleUrl, () => importModule(moduleUrl));
+  return asProgram(module, moduleUrl);
+}
+
+/** The program that a module namespace exports as its default. `origin` is for messages. */
+export function asProgram(module: object, origin: string): JobProgram {
+  const program = 'default' in module ? module.default : undefined;
+  if (program === undefined) {
+    throw new ClusterError('PROGRAM_INVALID', `${origin} has no default export. A job module ends in: export default job({ name: '…' }, (env) => { … })`);
+  }
+  if (!isProgram(program)) {
+    throw new ClusterError(
+      'PROGRAM_INVALID',
+      `the default export of ${origin} is ${describe(program)}, not a job. Export what job() returns: export default job({ name: '…' }, (env) => { … })`,
+    );
+  }
+  return program;
+}
+
+/** Builds a program twice and answers the graph. Throws PLAN_MISMATCH, with the differences, when the plans differ. */
+export function buildProgram(program: JobProgram, settings: BuildSettings): StreamGraph {
+  const graph = program.build(settings);
+  checkSamePlan(planOf(graph), planOf(program.build(settings)), `job '${program.name}'`);
+  return graph;
+}
+
+async function importModule(moduleUrl: string): Promise<object> {
+  try {
+    return (await import(moduleUrl)) as object;
+  } catch (thrown) {
+    if (thrown instanceof ClusterError) throw thrown;
+    const reason = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+    throw new ClusterError('PROGRAM_INVALID', `loading ${moduleUrl} failed: ${reason}`, { cause: thrown });
+  }
+}
+
+/** By its mark, not by class: the module may have been built against another copy of this package. */
+function isProgram(value: unknown): value is JobProgram {
+  return typeof value === 'object' && value !== null && 'dreyJob' in value && value.dreyJob === 1;
+}
+
+function describe(value: unknown): string {
+  if (value === null) return 'null';
+  return typeof value === 'function' ? `the function '${value.name}'` : `a value of type ${typeof value}`;
+}

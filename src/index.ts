@@ -1,0 +1,79 @@
+/**
+ * Drey: write a stateful stream processing job as a TypeScript module, run it on a cluster that is operated
+ * like Apache Flink. A job module's default export is a `job`:
+ *
+ *     import { arg, job } from 'drey';
+ *
+ *     export default job({ name: 'Lengths', args: { input: arg.path() } }, (env, args) => {
+ *       env.readTextFile(args.input).map((line) => line.length).print();
+ *     });
+ */
+export { arg } from './api/arguments.ts';
+export type { Argument, ArgumentOptions, ArgumentSpecs, ArgumentsOf } from './api/arguments.ts';
+export { ConnectedStreams } from './api/connected-streams.ts';
+export { DataStream, KeyedStream, SingleOutputStream } from './api/data-stream.ts';
+export { DataStreamSink } from './api/data-stream-sink.ts';
+export { outputTag, state, tuple } from './api/declarations.ts';
+export type { Duration } from './api/duration.ts';
+export { StreamExecutionEnvironment } from './api/environment.ts';
+export type { LocalEnvironmentOptions } from './api/environment.ts';
+export type {
+  AsyncInput,
+  AsyncMapOptions,
+  AsyncRetryOptions,
+  CoFlatMapFunction,
+  CoMapFunction,
+  FilterInput,
+  FlatMapInput,
+  MapInput,
+  ReduceInput,
+  RichAsyncFunction,
+  RichFilterFunction,
+  RichFlatMapFunction,
+  RichMapFunction,
+  RichReduceFunction,
+} from './api/function-specs.ts';
+export { job } from './api/job.ts';
+export type { BuildFunction, JobOptions } from './api/job.ts';
+export type { JobExecutionResult } from './api/local-executor.ts';
+export { dataGenerator, fileSource } from './api/sources.ts';
+export type { BuiltInSource, DataGeneratorOptions, FileSourceOptions, SocketOptions } from './api/sources.ts';
+export { MAX_WATERMARK, NO_TIMESTAMP } from './graph/functions.ts';
+export type {
+  Accumulators,
+  AsyncFunction,
+  CoProcessFunction,
+  Collector,
+  Counter,
+  EnumeratorContext,
+  FilterFunction,
+  FlatMapFunction,
+  KeySelector,
+  Lifecycle,
+  MapFunction,
+  OutputTag,
+  Partitioner,
+  PollResult,
+  ProcessContext,
+  ProcessFunction,
+  ReaderContext,
+  RecordBatch,
+  ReduceFunction,
+  RuntimeContext,
+  Sink,
+  SinkWriter,
+  Source,
+  SourceReader,
+  SourceSplit,
+  SplitEnumerator,
+  StateHandles,
+  StateSpec,
+  StateSpecs,
+  ValueState,
+  ValueStateSpec,
+} from './graph/functions.ts';
+export type { JobProgram } from './graph/stream-graph.ts';
+export { ClusterError } from './protocol/errors.ts';
+export type { ErrorCode } from './protocol/errors.ts';
+export type { JsonObject, JsonValue } from './protocol/json.ts';
+export type { Infer, TypeDescriptor } from './types/type-descriptor.ts';
