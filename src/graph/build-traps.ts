@@ -9,7 +9,7 @@
  *
  * A trapped function may be captured while a trap is set (`const { now } = Date`); it works as usual later.
  */
-import { findSourceMap, syncBuiltinESMExports } from 'node:module';
+import { findSourceMap, syncBuiltinESMExports, type SourceMapping } from 'node:module';
 import { ClusterError } from '../protocol/errors.ts';
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
@@ -93,7 +93,7 @@ function guard(what: string): void {
   const caller = callerOf();
   if (caller === null || caller.file.startsWith('node:') || !isForbiddenTo(caller)) return;
   const phase = buildDepth > 0 ? 'while the job is being built' : 'at the top level of a job module';
-  throw new ClusterError('PROGRAM_INVALID', `${what} is not allowed ${phase}. ${HINT}`);
+  throw new ClusterError('PROGRAM_INVALID', `${what} is not allowed ${phase} (${placeOf(caller)}). ${HINT}`);
 }
 
 interface Caller {
@@ -105,8 +105,19 @@ interface Caller {
 function isForbiddenTo(caller: Caller): boolean {
   if (buildDepth > 0) return true;
   if (!loadingUrls.has(caller.file)) return false;
-  const origin = findSourceMap(caller.file)?.findEntry(caller.line - 1, caller.column - 1);
-  return !(origin && 'originalSource' in origin && origin.originalSource.includes('node_modules/'));
+  return originOf(caller)?.originalSource.includes('node_modules/') !== true;
+}
+
+/** The caller's place in the user's sources; null without a source map. */
+function originOf(caller: Caller): SourceMapping | null {
+  const entry = findSourceMap(caller.file)?.findEntry(caller.line - 1, caller.column - 1);
+  return entry && 'originalSource' in entry ? entry : null;
+}
+
+function placeOf(caller: Caller): string {
+  const origin = originOf(caller);
+  const place = origin ? [origin.originalSource, origin.originalLine + 1, origin.originalColumn + 1] : [caller.file, caller.line, caller.column];
+  return place.join(':').replace('file://', '');
 }
 
 /** The first frame outside this file, in generated positions; null when there is none. */
