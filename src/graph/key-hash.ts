@@ -87,6 +87,7 @@ function hashBySchema(schema: JsonObject, name: string): KeyHash {
     case 'string':
     case 'boolean':
     case 'literal':
+    case 'number':
     case 'int64':
     case 'timestamp':
       return hashKey;
@@ -97,6 +98,7 @@ function hashBySchema(schema: JsonObject, name: string): KeyHash {
     case 'bytes':
       return (key) => hashBytes(key as Uint8Array);
     case 'option':
+    case 'nullable':
       return optional(hashBySchema(schema['of'] as JsonObject, name));
     case 'array':
       return hashArray(hashBySchema(schema['of'] as JsonObject, name));

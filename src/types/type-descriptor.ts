@@ -44,7 +44,7 @@ export interface TypeDescriptor<T> {
   /**
    * Plain-data schema: part of the plan digest and of every snapshot; what evolution rules compare. `type`
    * names the kind, which also fixes the key hash (graph/key-hash.ts): `string`, `boolean`, `int32`, `int64`,
-   * `float64`, `timestamp`, `bytes`, `literal`; `option` and `array` with `of`; `tuple` with `items`;
+   * `float64`, `number`, `timestamp`, `bytes`, `literal`; `option`, `nullable` and `array` with `of`; `tuple` with `items`;
    * `object` with `fields: [{ name, type: <schema>, … }]` in declared order; any other kind is no key.
    */
   readonly schema: JsonObject;
