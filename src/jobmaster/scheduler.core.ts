@@ -1,0 +1,290 @@
+/**
+ * Scheduler: one job from CREATED to its end, as a pure state machine. The I/O is in job-master.ts.
+ *
+ *     start ─► slots requested ─► all there: deploy ─► RUNNING … FINISHED
+ *                   │                    │
+ *                   └─ too few: fail ◄───┴─ a task fails: cancel its region, wait, then restart or FAIL
+ *
+ * A pipelined region is scheduled all at once: a subtask that ran alone could only fill its buffers.
+ * One failure is handled at a time; what fails meanwhile joins the regions that are going down.
+ *
+ * Invariants: an attempt is deployed at most once; the job is terminal only when every attempt is;
+ * `terminated` is the last effect, once; a report of an attempt that is not current changes nothing.
+ *
+ * Source: Flink `DefaultScheduler`, `PipelinedRegionSchedulingStrategy`, `RestartPipelinedRegionFailoverStrategy`.
+ */
+import { present } from '../base/assert.ts';
+import type { JobGraph } from '../graph/job-graph.ts';
+import type { ExecutionReport, TaskDeployment } from '../protocol/deployment.ts';
+import type { ErrorInfo } from '../protocol/errors.ts';
+import type { AllocationId, ExecutionAttemptId, Generation, JobVertexId, ResourceId } from '../protocol/ids.ts';
+import { isGloballyTerminal, isTerminalExecutionState, type ExecutionState } from '../protocol/states.ts';
+import { SlotPoolCore, sharedSlotOf, sharedSlotsOf, type PooledSlot, type SlotPoolEffect } from '../slots/slot-pool.core.ts';
+import { deploymentOf } from './deployment.ts';
+import { ExecutionGraph, spellLocation, type Execution, type Transition } from './execution-graph.core.ts';
+import type { RestartStrategy } from './restart-strategy.core.ts';
+
+export type SchedulerEvent =
+  | { readonly kind: 'start' }
+  | { readonly kind: 'slotOffered'; readonly slot: PooledSlot }
+  | { readonly kind: 'slotLost'; readonly allocationId: AllocationId; readonly error: ErrorInfo }
+  | { readonly kind: 'slotTimerFired'; readonly round: number }
+  /** A state change, or a heartbeat's view, of one attempt. */
+  | { readonly kind: 'reported'; readonly report: ExecutionReport }
+  /** The TaskManager did not take the deployment, or does not know the attempt any more. */
+  | { readonly kind: 'attemptLost'; readonly attemptId: ExecutionAttemptId; readonly error: ErrorInfo }
+  | { readonly kind: 'cancel' }
+  /** A failure of the job as a whole: an operator coordinator, its initialization. */
+  | { readonly kind: 'failJob'; readonly error: ErrorInfo }
+  | { readonly kind: 'restartTimerFired'; readonly round: number };
+
+export type SchedulerEffect =
+  | Transition
+  | SlotPoolEffect
+  /** Deploy these attempts, all at one TaskManager. */
+  | { readonly kind: 'deploy'; readonly resourceId: ResourceId; readonly tasks: readonly { readonly execution: Execution; readonly deployment: TaskDeployment }[] }
+  | { readonly kind: 'cancelTask'; readonly execution: Execution }
+  /** For the operator coordinators. */
+  | { readonly kind: 'subtaskFailed'; readonly execution: Execution; readonly error: ErrorInfo }
+  | { readonly kind: 'regionReset'; readonly vertices: ReadonlySet<JobVertexId> }
+  | { readonly kind: 'restarting'; readonly taskCount: number; readonly failed: Execution | null }
+  | { readonly kind: 'startRestartTimer'; readonly round: number; readonly delayMs: number }
+  | { readonly kind: 'terminated'; readonly error: ErrorInfo | null };
+
+export interface SchedulerOptions {
+  readonly jobGraph: JobGraph;
+  readonly executionGraphId: string;
+  readonly restartStrategy: RestartStrategy;
+  /** For messages: `slot.request.timeout`. */
+  readonly slotRequestTimeoutMs: number;
+}
+
+/** States a report walks through, so that a skipped message leaves no gap. */
+const FORWARD: readonly ExecutionState[] = ['DEPLOYING', 'INITIALIZING', 'RUNNING', 'FINISHED'];
+
+export class SchedulerCore {
+  readonly graph: ExecutionGraph;
+  private readonly pool: SlotPoolCore;
+  private readonly options: SchedulerOptions;
+  /** Vertices that are going down and will restart. */
+  private readonly restarting = new Set<JobVertexId>();
+  private round = 0;
+  private generation = 1;
+  private restartDelayPassed = false;
+  private failure: ErrorInfo | null = null;
+  private nowMs: number;
+
+  constructor(options: SchedulerOptions, nowMs: number) {
+    this.options = options;
+    this.nowMs = nowMs;
+    this.graph = new ExecutionGraph(options.jobGraph, options.executionGraphId, nowMs);
+    this.pool = new SlotPoolCore(sharedSlotsOf(options.jobGraph));
+  }
+
+  /** Applies one event; returns the effects to perform, in order. `nowMs`: wall clock. */
+  step(event: SchedulerEvent, nowMs: number): SchedulerEffect[] {
+    this.nowMs = nowMs;
+    if (isGloballyTerminal(this.graph.status)) return event.kind === 'slotOffered' ? this.pool.step({ kind: 'offered', slot: event.slot }) : [];
+    return [...this.apply(event), ...this.settle()];
+  }
+
+  private apply(event: SchedulerEvent): SchedulerEffect[] {
+    switch (event.kind) {
+      case 'start':
+        return this.start();
+      case 'slotOffered':
+        return this.poolStep({ kind: 'offered', slot: event.slot });
+      case 'slotLost':
+        return this.slotLost(event.allocationId, event.error);
+      case 'slotTimerFired':
+        return this.poolStep({ kind: 'timedOut', round: event.round });
+      case 'reported':
+        return this.reported(event.report);
+      case 'attemptLost':
+        return this.attemptLost(event.attemptId, event.error);
+      case 'cancel':
+        return this.cancel();
+      case 'failJob':
+        return this.fail(event.error, null);
+      case 'restartTimerFired':
+        return this.restartTimerFired(event.round);
+    }
+  }
+
+  private start(): SchedulerEffect[] {
+    return [this.graph.switchJob('RUNNING', this.nowMs), ...this.requestSlots()];
+  }
+
+  private requestSlots(): SchedulerEffect[] {
+    const created = this.graph.executions().filter(({ state }) => state === 'CREATED');
+    const scheduled = created.map((execution) => this.switch(execution, 'SCHEDULED'));
+    return [...scheduled, ...this.poolStep({ kind: 'requested', round: ++this.round })];
+  }
+
+  private poolStep(event: Parameters<SlotPoolCore['step']>[0]): SchedulerEffect[] {
+    return this.pool.step(event).flatMap((effect): SchedulerEffect[] => {
+      if (effect.kind === 'fulfilled') return this.deployScheduled();
+      if (effect.kind === 'unfulfilled') return this.fail(this.noResource(effect.needed, effect.available), null);
+      return [effect];
+    });
+  }
+
+  private deployScheduled(): SchedulerEffect[] {
+    const scheduled = this.graph.executions().filter(({ state }) => state === 'SCHEDULED');
+    for (const execution of scheduled) this.graph.assignSlot(execution, this.slotOf(execution));
+    const transitions = scheduled.map((execution) => this.switch(execution, 'DEPLOYING'));
+    const lookup = (vertexId: JobVertexId, subtaskIndex: number): Execution => this.graph.executionOf(vertexId, subtaskIndex);
+    const deploys = [...this.byTaskManager(scheduled)].map(([resourceId, executions]): SchedulerEffect => {
+      const tasks = executions.map((execution) => ({ execution, deployment: deploymentOf(this.options.jobGraph, execution, lookup) }));
+      return { kind: 'deploy', resourceId, tasks };
+    });
+    return [...transitions, ...deploys];
+  }
+
+  private byTaskManager(executions: readonly Execution[]): Map<ResourceId, Execution[]> {
+    const groups = new Map<ResourceId, Execution[]>();
+    for (const execution of executions) {
+      const { resourceId } = this.slotOf(execution).location;
+      groups.set(resourceId, [...(groups.get(resourceId) ?? []), execution]);
+    }
+    return groups;
+  }
+
+  private slotOf({ vertex, subtaskIndex }: Execution): PooledSlot {
+    return present(this.pool.slotAt(sharedSlotOf(vertex.slotSharingGroup, subtaskIndex)), 'every place has a slot once the request is fulfilled');
+  }
+
+  private slotLost(allocationId: AllocationId, error: ErrorInfo): SchedulerEffect[] {
+    const lost = this.graph.executions().filter((execution) => execution.allocationId === allocationId && !isTerminalExecutionState(execution.state));
+    return [...this.poolStep({ kind: 'lost', allocationId }), ...lost.flatMap((execution) => this.lose(execution, error))];
+  }
+
+  private attemptLost(attemptId: ExecutionAttemptId, error: ErrorInfo): SchedulerEffect[] {
+    const execution = this.graph.execution(attemptId);
+    return !execution || isTerminalExecutionState(execution.state) ? [] : this.lose(execution, error);
+  }
+
+  private reported(report: ExecutionReport): SchedulerEffect[] {
+    const execution = this.graph.execution(report.attemptId);
+    if (!execution || isTerminalExecutionState(execution.state) || execution.state === 'SCHEDULED') return [];
+    this.graph.recordFigures(execution, report);
+    if (report.state === 'FAILED') return this.lose(execution, report.error ?? unexplained('it failed without a reason'));
+    if (report.state === 'CANCELED') {
+      if (execution.state === 'CANCELING') return [this.switch(execution, 'CANCELED')];
+      return this.lose(execution, unexplained('its TaskManager canceled it without being asked'));
+    }
+    if (execution.state === 'CANCELING') return report.state === 'FINISHED' ? [this.switch(execution, 'CANCELED')] : [];
+    return this.advance(execution, report.state);
+  }
+
+  private advance(execution: Execution, to: ExecutionState): SchedulerEffect[] {
+    const steps = FORWARD.slice(FORWARD.indexOf(execution.state) + 1, FORWARD.indexOf(to) + 1);
+    return steps.map((state) => this.switch(execution, state));
+  }
+
+  /** The attempt is gone, for good or ill: canceled if that was wanted, else failed. */
+  private lose(execution: Execution, error: ErrorInfo): SchedulerEffect[] {
+    if (execution.state === 'CANCELING') return [this.switch(execution, 'CANCELED')];
+    const failed = this.graph.switchExecution(execution, 'FAILED', this.nowMs, error);
+    return [failed, { kind: 'subtaskFailed', execution, error }, ...this.fail(error, execution)];
+  }
+
+  private fail(error: ErrorInfo, execution: Execution | null): SchedulerEffect[] {
+    const { status } = this.graph;
+    if (status === 'CANCELLING' || status === 'FAILING') return [];
+    this.graph.recordFailure({ error, timestampMs: this.nowMs, taskName: execution && spellFailed(execution), location: execution?.location ?? null });
+    if (status === 'RESTARTING' && execution && this.restarting.has(execution.vertex.id)) return [];
+    const delayMs = this.options.restartStrategy.onFailure(this.nowMs);
+    return delayMs === null ? this.failForGood(error) : this.beginRestart(execution, delayMs);
+  }
+
+  private failForGood(error: ErrorInfo): SchedulerEffect[] {
+    const { description } = this.options.restartStrategy;
+    const message = `Recovery is suppressed by ${description}`;
+    this.failure = { code: 'JOB_FAILED', className: 'JobException', message, stack: '', cause: error };
+    this.restarting.clear();
+    return [this.graph.switchJob('FAILING', this.nowMs, this.failure), ...this.cancelAttempts(() => true)];
+  }
+
+  private beginRestart(failed: Execution | null, delayMs: number): SchedulerEffect[] {
+    const region = failed ? this.graph.regionOf(failed.vertex.id) : this.options.jobGraph.vertices.map(({ id }) => id);
+    for (const vertex of region) this.restarting.add(vertex);
+    const isGoingDown = (execution: Execution): boolean => this.restarting.has(execution.vertex.id);
+    const taskCount = this.graph.executions().filter(isGoingDown).length;
+    this.restartDelayPassed = false;
+    const status = this.graph.status === 'RESTARTING' ? [] : [this.graph.switchJob('RESTARTING', this.nowMs)];
+    return [
+      { kind: 'restarting', taskCount, failed },
+      ...status,
+      ...this.cancelAttempts(isGoingDown),
+      { kind: 'startRestartTimer', round: ++this.round, delayMs },
+    ];
+  }
+
+  private restartTimerFired(round: number): SchedulerEffect[] {
+    if (round === this.round) this.restartDelayPassed = true;
+    return [];
+  }
+
+  private cancel(): SchedulerEffect[] {
+    const { status } = this.graph;
+    if (status === 'CANCELLING' || status === 'FAILING') return [];
+    this.restarting.clear();
+    return [this.graph.switchJob('CANCELLING', this.nowMs), ...this.cancelAttempts(() => true)];
+  }
+
+  private cancelAttempts(affects: (execution: Execution) => boolean): SchedulerEffect[] {
+    return this.graph.executions().filter(affects).flatMap((execution): SchedulerEffect[] => {
+      if (isTerminalExecutionState(execution.state) || execution.state === 'CANCELING') return [];
+      if (execution.state === 'CREATED' || execution.state === 'SCHEDULED') return [this.switch(execution, 'CANCELED')];
+      return [this.switch(execution, 'CANCELING'), { kind: 'cancelTask', execution }];
+    });
+  }
+
+  /** After each event: is the job over, or ready to restart? */
+  private settle(): SchedulerEffect[] {
+    const { graph } = this;
+    if (graph.status === 'RESTARTING') return this.restartWhenDown();
+    if (!graph.every(({ state }) => isTerminalExecutionState(state))) return [];
+    if (graph.status === 'CANCELLING') return this.terminate('CANCELED');
+    if (graph.status === 'FAILING') return this.terminate('FAILED');
+    return graph.status === 'RUNNING' ? this.terminate('FINISHED') : [];
+  }
+
+  private restartWhenDown(): SchedulerEffect[] {
+    const down = this.graph.executions().filter(({ vertex }) => this.restarting.has(vertex.id));
+    if (!this.restartDelayPassed || !down.every(({ state }) => isTerminalExecutionState(state))) return [];
+    const vertices = new Set(this.restarting);
+    this.restarting.clear();
+    this.restartDelayPassed = false;
+    this.graph.resetForRestart(down, ++this.generation as Generation, this.nowMs);
+    return [this.graph.switchJob('RUNNING', this.nowMs), { kind: 'regionReset', vertices }, ...this.requestSlots()];
+  }
+
+  private terminate(status: 'FINISHED' | 'CANCELED' | 'FAILED'): SchedulerEffect[] {
+    const error = status === 'FAILED' ? this.failure : null;
+    return [this.graph.switchJob(status, this.nowMs, error), ...this.poolStep({ kind: 'closed' }), { kind: 'terminated', error }];
+  }
+
+  private switch(execution: Execution, to: ExecutionState): Transition {
+    return this.graph.switchExecution(execution, to, this.nowMs);
+  }
+
+  private noResource(needed: number, available: number): ErrorInfo {
+    const message =
+      `Could not acquire the minimum required resources. The job needs ${needed} slots, ${available} were available within ` +
+      `${this.options.slotRequestTimeoutMs} ms. Lower the parallelism, start more TaskManagers, or raise taskmanager.numberOfTaskSlots; ` +
+      `slot.request.timeout says how long to wait.`;
+    return { code: 'NO_RESOURCE_AVAILABLE', className: 'NoResourceAvailableException', message, stack: '' };
+  }
+}
+
+/** Flink's form of a failed task: `map (1/2) - execution #0`. */
+function spellFailed({ vertex, subtaskIndex, attemptNumber, location }: Execution): string {
+  const place = location ? ` on ${spellLocation(location)}` : '';
+  return `${vertex.name} (${subtaskIndex + 1}/${vertex.parallelism}) - execution #${attemptNumber}${place}`;
+}
+
+function unexplained(message: string): ErrorInfo {
+  return { code: 'TASK_MANAGER_LOST', className: 'ClusterError', message, stack: '' };
+}
