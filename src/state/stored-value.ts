@@ -1,0 +1,39 @@
+/**
+ * What happens to a value on its way into state. State outlives the record it came from, and with object
+ * reuse the record may be changed by the next operator: so a mutable value is copied as it is stored.
+ * In dev mode what is stored is frozen too, so that changing a value that was read fails where it happens.
+ */
+import type { TypeDescriptor } from '../types/type-descriptor.ts';
+
+/** Makes the value that is kept. Primitives come back as they are. */
+export type StoreValue = (value: unknown) => unknown;
+
+/** How values of `type` are stored; `type` null copies whatever it is given. */
+export function storeValueOf(type: TypeDescriptor<unknown> | null, freeze: boolean): StoreValue {
+  const copy = type === null ? copyAny : type.immutable ? (value: unknown) => value : (value: unknown) => type.codec().copy(value);
+  return freeze ? (value) => deepFreeze(copy(value)) : copy;
+}
+
+/** A deep copy of plain data, arrays and class instances; other built-in objects by structured clone. */
+export function copyAny(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyAny);
+  if (isBuiltIn(value)) return structuredClone(value);
+  const copy = Object.create(Object.getPrototypeOf(value) as object | null) as Record<string, unknown>;
+  for (const field of Object.keys(value)) copy[field] = copyAny((value as Record<string, unknown>)[field]);
+  return copy;
+}
+
+/** Objects whose contents are not their properties. */
+function isBuiltIn(value: object): boolean {
+  return value instanceof Map || value instanceof Set || value instanceof Date || value instanceof RegExp ||
+    ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
+}
+
+/** Freezes a value that belongs to state, with all it reaches. Views of bytes cannot be frozen and stay as they are. */
+function deepFreeze(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value) || ArrayBuffer.isView(value)) return value;
+  Object.freeze(value);
+  for (const inner of Object.values(value)) deepFreeze(inner);
+  return value;
+}

@@ -1,0 +1,124 @@
+/**
+ * One value state of a heap store: its value for each row. While all values are numbers they lie unboxed
+ * in a Float64Array, where NaN means "no value" (true NaNs are remembered beside it); the first other
+ * value turns the column into an array of references, where undefined means "no value".
+ *
+ * The column is also the handle that user functions hold: `get` and `set` go straight to the row.
+ */
+import type { ValueState } from '../graph/functions.ts';
+import type { TypeDescriptor } from '../types/type-descriptor.ts';
+import { grownFloats, NO_ROW } from './row-index.ts';
+import { storeValueOf, type StoreValue } from './stored-value.ts';
+
+/** The store, as its columns see it. */
+export interface RowSelector {
+  /** Row of the selected key, or `NO_ROW`. */
+  row(): number;
+  /** Row of the selected key, made if there is none. */
+  rowForWriting(): number;
+  /** The selected row lost a value: it is given back when no column has one. */
+  onCleared(row: number): void;
+}
+
+const ROWS_INITIAL = 32;
+const NUMBER_KINDS: ReadonlySet<unknown> = new Set(['int32', 'float64', 'timestamp']);
+
+export class ValueColumn implements ValueState<unknown> {
+  readonly name: string;
+  /** Rows with a value. */
+  valueCount = 0;
+  private readonly rows: RowSelector;
+  private readonly freeze: boolean;
+  private stored: StoreValue;
+  private numbers: Float64Array | null;
+  private values: unknown[] = [];
+  /** Rows whose value is the number NaN. */
+  private readonly nans = new Set<number>();
+
+  constructor(name: string, type: TypeDescriptor<unknown> | null, store: { readonly rows: RowSelector; readonly freeze: boolean }) {
+    this.name = name;
+    this.rows = store.rows;
+    this.freeze = store.freeze;
+    this.stored = storeValueOf(type, store.freeze);
+    const mayBeNumbers = type === null || NUMBER_KINDS.has(type.schema['type']);
+    this.numbers = mayBeNumbers ? new Float64Array(ROWS_INITIAL).fill(NaN) : null;
+  }
+
+  /** Gives a column that a restore made before its declaration its type. */
+  declare(type: TypeDescriptor<unknown>): void {
+    this.stored = storeValueOf(type, this.freeze);
+  }
+
+  get(): unknown {
+    const row = this.rows.row();
+    return row === NO_ROW ? undefined : this.at(row);
+  }
+
+  set(value: unknown): void {
+    if (value === undefined) return this.clear();
+    const row = this.rows.rowForWriting();
+    if (this.numbers !== null && typeof value === 'number') this.setNumber(row, value);
+    else this.setReference(row, this.stored(value));
+  }
+
+  clear(): void {
+    const row = this.rows.row();
+    if (row === NO_ROW || !this.has(row)) return;
+    this.valueCount -= 1;
+    if (this.numbers === null) {
+      this.values[row] = undefined;
+    } else {
+      this.numbers[row] = NaN;
+      this.nans.delete(row);
+    }
+    this.rows.onCleared(row);
+  }
+
+  /** The value at `row`, or undefined. */
+  at(row: number): unknown {
+    const numbers = this.numbers;
+    if (numbers === null) return this.values[row];
+    if (row >= numbers.length) return undefined;
+    const value = numbers[row] as number;
+    return value === value ? value : this.nans.has(row) ? NaN : undefined;
+  }
+
+  has(row: number): boolean {
+    return this.at(row) !== undefined;
+  }
+
+  private setNumber(row: number, value: number): void {
+    while (row >= (this.numbers as Float64Array).length) this.growNumbers();
+    const numbers = this.numbers as Float64Array;
+    const former = numbers[row] as number;
+    if (former !== former || value !== value) this.setAcrossNaN(row, value);
+    numbers[row] = value;
+  }
+
+  /** The row had no value or NaN, or is about to have NaN. */
+  private setAcrossNaN(row: number, value: number): void {
+    if (!this.has(row)) this.valueCount += 1;
+    if (Number.isNaN(value)) this.nans.add(row);
+    else this.nans.delete(row);
+  }
+
+  private setReference(row: number, value: unknown): void {
+    if (this.numbers !== null) this.becomeReferences(this.numbers);
+    // Rows are used from the lowest up, so filling to the row keeps the array dense.
+    while (this.values.length <= row) this.values.push(undefined);
+    if (this.values[row] === undefined) this.valueCount += 1;
+    this.values[row] = value;
+  }
+
+  private growNumbers(): void {
+    const former = this.numbers as Float64Array;
+    this.numbers = grownFloats(former).fill(NaN, former.length);
+  }
+
+  /** Once in a column's life, mostly while it is empty. */
+  private becomeReferences(numbers: Float64Array): void {
+    this.values = Array.from(numbers, (_, row) => this.at(row));
+    this.numbers = null;
+    this.nans.clear();
+  }
+}
