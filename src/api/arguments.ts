@@ -7,6 +7,7 @@
  * Parsed arguments are plain data and travel with the job: every rebuild gets the same.
  */
 import { resolve } from 'node:path';
+import { nearMiss } from '../base/near-miss.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { JsonObject, JsonValue } from '../protocol/json.ts';
 
@@ -117,7 +118,7 @@ function readFlag(word: string, specs: ArgumentSpecs): { readonly name: string; 
   const [, name, inline] = word.match(/^--?([^=-][^=]*)(?:=([\s\S]*))?$/) ?? [];
   if (name === undefined) throw invalid(`'${word}' is not an argument; arguments are written --name value. Arguments:\n${usageOf(specs)}`);
   if (!Object.hasOwn(specs, name)) {
-    const near = nearest(name, Object.keys(specs));
+    const near = nearMiss(name, Object.keys(specs));
     throw invalid(`unknown argument --${name}${near === null ? '' : `, did you mean --${near}?`} Arguments:\n${usageOf(specs)}`);
   }
   return { name, inline };
@@ -139,25 +140,4 @@ function usageOf(specs: ArgumentSpecs): string {
 
 function invalid(message: string): ClusterError {
   return new ClusterError('PROGRAM_INVALID', message);
-}
-
-/** The candidate within a third of its length in edits, or null. */
-function nearest(word: string, candidates: readonly string[]): string | null {
-  const ranked = candidates.map((candidate) => ({ candidate, edits: editDistance(word, candidate) })).toSorted((a, b) => a.edits - b.edits);
-  const [best] = ranked;
-  return best && best.edits <= Math.max(1, Math.floor(best.candidate.length / 3)) ? best.candidate : null;
-}
-
-/** Levenshtein distance. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const above = row;
-    row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replace = (above[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(replace, (above[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
-    }
-  }
-  return row[b.length] ?? 0;
 }

@@ -15,16 +15,18 @@ import type { ArtifactId } from '../protocol/ids.ts';
 /** The package that holds this file: `dist/src/storage/` is three levels below its root. */
 const PACKAGE_ROOT = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
 
+/** Writes so far: together with the process id, a name of its own for each unfinished file. */
+let writes = 0;
+
 /** The artifact id of some bytes: their SHA-256 in hex. */
 export function artifactIdOf(content: Uint8Array): ArtifactId {
   return createHash('sha256').update(content).digest('hex') as ArtifactId;
 }
 
-/** One cache directory. Several processes may share it. */
+/** One cache directory. Several processes may share it; within a process, one thread stores. */
 export class ArtifactCache {
   private readonly directory: string;
   private ready: Promise<void> | null = null;
-  private writes = 0;
 
   constructor(directory: string) {
     this.directory = directory;
@@ -35,8 +37,8 @@ export class ArtifactCache {
     if (artifactIdOf(content) !== artifactId) throw corrupt(artifactId, 'the content received does not match');
     await this.prepare();
     const path = this.pathFor(artifactId);
-    this.writes += 1;
-    const partial = `${path}.${process.pid}-${this.writes}.part`;
+    writes += 1;
+    const partial = `${path}.${process.pid}-${writes}.part`;
     await writeFile(partial, content);
     await rename(partial, path);
     return path;

@@ -1,0 +1,114 @@
+/** Mistakes in a build function: each is refused with the code PLAN_INVALID or PROGRAM_INVALID and a message that says what to do. */
+import test, { type ExecutionContext } from 'ava';
+import { StreamExecutionEnvironment, job, outputTag, state, type TypeDescriptor } from '../../src/index.ts';
+import { buildProgram } from '../../src/graph/program.ts';
+import { ClusterError } from '../../src/protocol/errors.ts';
+import { graphOf } from './build.ts';
+
+const text = { schema: { type: 'string' }, name: 'string', immutable: true } as unknown as TypeDescriptor<string>;
+const count = { schema: { type: 'int32' }, name: 'int32', immutable: true } as unknown as TypeDescriptor<number>;
+
+function refused(t: ExecutionContext, build: (env: StreamExecutionEnvironment) => void, message: RegExp): ClusterError | undefined {
+  const error = t.throws(() => graphOf(build), { instanceOf: ClusterError, message });
+  t.is(error?.code, 'PLAN_INVALID');
+  return error;
+}
+
+test('two operators with one uid', (t) => {
+  refused(t, (env) => void env.fromElements(1).map((n) => n).uid('a').filter(() => true).uid('a'), /duplicate uid 'a': 'Map' and 'Filter'/);
+});
+
+test('forward between different parallelisms, with the place of the call', (t) => {
+  const error = refused(t, (env) => void env.fromElements(1).forward().map((n) => n).setParallelism(2).print(), /forward needs equal parallelism/);
+  t.regex(error?.message ?? '', /declared at .*plan-errors\.test\.[jt]s:\d+:\d+/);
+});
+
+test('parallelism and max parallelism out of bounds', (t) => {
+  for (const parallelism of [0, -1, 1.5, 32769, NaN]) {
+    refused(t, (env) => void env.setParallelism(parallelism), /integer from 1 to 32768/);
+    refused(t, (env) => void env.fromSequence(1, 2).setMaxParallelism(parallelism), /integer from 1 to 32768/);
+  }
+});
+
+test('parallelism above max parallelism', (t) => {
+  refused(t, (env) => void env.fromSequence(1, 2).setParallelism(4).setMaxParallelism(3).print(), /'Source: Sequence Source' has parallelism 4, above its max parallelism 3/);
+});
+
+test('a collection read in parallel', (t) => {
+  refused(t, (env) => void env.fromElements(1).setParallelism(2), /cannot have parallelism 2: a collection has one reader/);
+});
+
+test('state on a stream that is not keyed', (t) => {
+  const counting = { state: { n: state.value(count) }, process: () => undefined };
+  refused(t, (env) => void env.fromElements(1).process(counting as never), /state 'n' is declared on a stream that is not keyed/);
+});
+
+test('a keyed stream connected with one that is not', (t) => {
+  refused(t, (env) => {
+    const keyed = env.fromElements(1).keyBy((n) => n);
+    env.fromElements(2).connect(keyed);
+  }, /one stream is keyed and the other is not/);
+});
+
+test('a stream of another environment', (t) => {
+  const other = StreamExecutionEnvironment.createLocalEnvironment().fromElements(1);
+  refused(t, (env) => void env.fromElements(2).union(other), /belongs to another environment/);
+});
+
+test('one side output with two types', (t) => {
+  refused(t, (env) => {
+    const main = env.fromElements(1).process({ process: () => undefined });
+    main.getSideOutput(outputTag('late', text)).print();
+    main.getSideOutput(outputTag('late', count)).print();
+  }, /side output 'late' of 'Process' has type string and cannot also have type int32/);
+});
+
+test('a program without operators', (t) => {
+  refused(t, () => undefined, /The program didn't contain a Flink job/);
+  refused(t, (env) => void env.fromElements(1), /The program didn't contain a Flink job/);
+});
+
+test('an iteration is refused with the reason', (t) => {
+  const error = t.throws(() => graphOf((env) => env.fromElements(1).iterate()), { instanceOf: ClusterError });
+  t.is(error?.code, 'UNSUPPORTED');
+  t.regex(error?.message ?? '', /feedback edge/);
+});
+
+test('a malformed duration or option names itself', (t) => {
+  refused(t, (env) => void env.setBufferTimeout('10 parsecs' as never), /setBufferTimeout: '10 parsecs' is not a duration/);
+  refused(t, (env) => void env.fromElements(1).asyncMap(async (n) => n, { capacity: 0 }), /asyncMap: capacity/);
+  refused(t, (env) => void env.fromSequence(5, 1), /fromSequence: bounds/);
+  refused(t, (env) => void env.socketTextStream('localhost', 70_000), /socketTextStream: port/);
+});
+
+test('a build function that returns a promise', (t) => {
+  const program = job({ name: 'waits' }, (async () => undefined) as never);
+  const error = t.throws(() => program.build({ args: {}, configuration: {} }), { instanceOf: ClusterError, message: /returned a promise/ });
+  t.is(error?.code, 'PROGRAM_INVALID');
+});
+
+test('a build function that throws: its error comes through', (t) => {
+  const program = job({ name: 'throws' }, () => { throw new TypeError('no such thing'); });
+  t.throws(() => program.build({ args: {}, configuration: {} }), { instanceOf: TypeError, message: 'no such thing' });
+});
+
+test('a build function that makes another plan each time fails with the differences', (t) => {
+  let builds = 0;
+  const program = job({ name: 'drifts' }, (env) => {
+    builds += 1;
+    env.fromElements(1).map((n) => n).name(`map ${builds}`).print();
+  });
+  const error = t.throws(() => buildProgram(program, { args: {}, configuration: {} }), { instanceOf: ClusterError });
+  t.is(error?.code, 'PLAN_MISMATCH');
+  t.regex(error?.message ?? '', /operator 2 'map 1': name was "map 1", now "map 2"/);
+});
+
+test('execute inside a job is refused', async (t) => {
+  let pending: Promise<unknown> = Promise.resolve();
+  graphOf((env) => {
+    env.fromElements(1).print();
+    pending = env.execute();
+    pending.catch(() => undefined);
+  });
+  await t.throwsAsync(pending, { instanceOf: ClusterError, message: /not for build functions/ });
+});

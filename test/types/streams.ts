@@ -1,0 +1,160 @@
+/**
+ * What must not compile, and what must: `tsc` is the test. An expected error that does not occur fails the build, and
+ * so does a type that is not the one asserted.
+ */
+import { StreamExecutionEnvironment, arg, job, outputTag, state, tuple } from '../../src/index.ts';
+import type { Collector, DataStream, KeyedStream, SingleOutputStream, TypeDescriptor } from '../../src/index.ts';
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+/** Compiles only when `A` is exactly `B`. */
+function assertType<A, B>(_same: Equal<A, B>): void {}
+
+interface Order {
+  readonly id: string;
+  readonly amount: number;
+  readonly paid: boolean;
+  readonly buyer: { readonly name: string };
+}
+
+declare const text: TypeDescriptor<string>;
+declare const count: TypeDescriptor<number>;
+declare const buyerType: TypeDescriptor<{ readonly name: string }>;
+declare const orders: DataStream<Order>;
+declare const keyedOrders: KeyedStream<Order, string>;
+declare const words: DataStream<[word: string, count: number]>;
+declare const numbers: DataStream<number>;
+
+export function results(): void {
+  assertType<ReturnType<typeof numbers.iterate>, never>(true);
+  const lengths = orders.map((order) => order.id.length);
+  assertType<typeof lengths, SingleOutputStream<number>>(true);
+  const parts = orders.flatMap((order) => order.id.split('-'));
+  assertType<typeof parts, SingleOutputStream<string>>(true);
+  const emitted = orders.flatMap((order, out: Collector<number>) => out.emit(order.amount));
+  assertType<typeof emitted, SingleOutputStream<number>>(true);
+  const present = numbers.map((n) => (n > 0 ? n : null)).filter((n) => n !== null);
+  assertType<typeof present, SingleOutputStream<number>>(true);
+  const pairs = orders.map((order) => tuple(order.id, order.amount));
+  assertType<typeof pairs, SingleOutputStream<[string, number]>>(true);
+  const looked = orders.asyncMap(async (order) => order.amount, { ordered: false, timeout: '5 s', retry: { attemptsMax: 3, delay: '100 ms' } });
+  assertType<typeof looked, SingleOutputStream<number>>(true);
+}
+
+export function synchronousCallbacks(): void {
+  // @ts-expect-error map refuses promises
+  orders.map(async (order) => order.amount);
+  // @ts-expect-error a rich map refuses promises
+  orders.map({ map: async (order: Order) => order.amount });
+  // @ts-expect-error flatMap refuses promises
+  orders.flatMap(async (order) => [order.id]);
+  // @ts-expect-error filter refuses promises
+  orders.filter(async (order) => order.paid);
+  // @ts-expect-error process refuses promises
+  orders.process({ async process(order, _context, out: Collector<string>) { out.emit(order.id); } });
+  // @ts-expect-error reduce refuses promises
+  keyedOrders.reduce(async (a) => a);
+  // @ts-expect-error asyncMap wants one
+  orders.asyncMap((order) => order.amount);
+  // @ts-expect-error a key is not a promise
+  orders.keyBy(async (order) => order.id);
+  // @ts-expect-error a build function declares, it does not wait
+  job({ name: 'waits' }, async (env) => { env.fromElements(1).print(); });
+}
+
+export function keys(): void {
+  const byId = orders.keyBy((order) => order.id);
+  assertType<typeof byId, KeyedStream<Order, string>>(true);
+  const byField = orders.keyBy('paid');
+  assertType<typeof byField, KeyedStream<Order, boolean>>(true);
+  const byWord = words.keyBy(([word]) => word);
+  assertType<typeof byWord, KeyedStream<[word: string, count: number], string>>(true);
+  const byBuyer = orders.keyBy((order) => order.buyer, buyerType);
+  assertType<typeof byBuyer, KeyedStream<Order, { readonly name: string }>>(true);
+  // @ts-expect-error an object key needs a declared type
+  orders.keyBy((order) => order.buyer);
+  // @ts-expect-error the declared type is not that of the key
+  orders.keyBy((order) => order.buyer, count);
+  // @ts-expect-error no such field
+  orders.keyBy('nothing');
+  // @ts-expect-error a field that is no primitive
+  orders.keyBy('buyer');
+  // @ts-expect-error keys of connected streams have one type
+  keyedOrders.connect(numbers.keyBy((n) => n));
+  // @ts-expect-error a keyed stream connects with a keyed stream
+  keyedOrders.connect(orders);
+}
+
+export function aggregates(): void {
+  const sums = words.keyBy(([word]) => word).sum(1);
+  assertType<typeof sums, SingleOutputStream<[word: string, count: number]>>(true);
+  keyedOrders.sum('amount');
+  keyedOrders.minBy('id').uid('cheapest');
+  numbers.keyBy((n) => n % 2).sum();
+  // @ts-expect-error a text cannot be summed
+  keyedOrders.sum('id');
+  // @ts-expect-error element 0 is a text
+  words.keyBy(([word]) => word).sum(0);
+  // @ts-expect-error an object needs a field
+  keyedOrders.sum();
+  // @ts-expect-error an object has no order
+  keyedOrders.maxBy('buyer');
+  // @ts-expect-error a flag has no order
+  keyedOrders.max('paid');
+}
+
+export function states(): void {
+  const late = outputTag('late', text);
+  const seen = keyedOrders.process({
+    state: { total: state.value(count), last: state.value(text) },
+    output: text,
+    process(order, context, out) {
+      assertType<typeof context.key, string>(true);
+      const total = context.state.total.get();
+      assertType<typeof total, number | undefined>(true);
+      context.state.total.set((total ?? 0) + order.amount);
+      context.output(late, order.id);
+      out.emit(order.id);
+      // @ts-expect-error no such state
+      context.state.nothing.get();
+      // @ts-expect-error a text is no count
+      context.state.total.set('1');
+      // @ts-expect-error the output is a text
+      out.emit(order.amount);
+      // @ts-expect-error the side output is a text
+      context.output(late, order.amount);
+    },
+  });
+  assertType<typeof seen, SingleOutputStream<string>>(true);
+  const side = seen.getSideOutput(late);
+  assertType<typeof side, DataStream<string>>(true);
+  // @ts-expect-error state needs a keyed stream
+  orders.process({ state: { total: state.value(count) }, process(order, _context, out: Collector<string>) { out.emit(order.id); } });
+}
+
+export function connections(): void {
+  const joined = keyedOrders.connect(words.keyBy(([word]) => word)).process({
+    state: { order: state.value(text) },
+    output: count,
+    process1(order, context) { context.state.order.set(order.id); },
+    process2([, n], context, out) { if (context.state.order.get() === context.key) out.emit(n); },
+  });
+  assertType<typeof joined, SingleOutputStream<number>>(true);
+  const merged = orders.connect(numbers).map({ map1: (order) => order.amount, map2: (n) => n });
+  assertType<typeof merged, SingleOutputStream<number>>(true);
+  // @ts-expect-error a union is of one type
+  orders.union(numbers);
+}
+
+export function jobArguments(): void {
+  const args = { input: arg.path({ optional: true }), top: arg.int({ default: 10 }), mode: arg.choice(['fast', 'exact']), verbose: arg.boolean() };
+  job({ name: 'typed', args }, (env, given) => {
+    assertType<typeof given.input, string | undefined>(true);
+    assertType<typeof given.top, number>(true);
+    assertType<typeof given.mode, 'fast' | 'exact'>(true);
+    assertType<typeof given.verbose, boolean>(true);
+    // @ts-expect-error no such argument
+    env.fromElements(given.nothing).print();
+  });
+  // @ts-expect-error not a duration
+  StreamExecutionEnvironment.createLocalEnvironment().setBufferTimeout('10 sec');
+}
