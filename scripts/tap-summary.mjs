@@ -1,30 +1,31 @@
 /**
- * Reads TAP from standard input, shows what failed and a dot-free progress line per file, and ends with
- * the plain line `N passed, N failed, N skipped`. Exit code 1 when a test failed or none ran.
+ * Reads TAP from standard input, shows each failure with its diagnostics, and ends with the plain line
+ * `N passed, N failed, N skipped`. Exit code 1 when a test failed, none ran, or the run was cut short.
  */
 import { createInterface } from 'node:readline';
 
-let passed = 0;
-let failed = 0;
-let skipped = 0;
+const counts = { passed: 0, failed: 0, skipped: 0 };
+let planned = false;
 let inFailure = false;
 
-for await (const line of createInterface({ input: process.stdin })) {
+/** @param {string} line */
+function read(line) {
   const result = /^(not )?ok \d+ - (.*)$/.exec(line);
-  if (!result) {
-    if (inFailure || /^\s*#|^Bail out!/.test(line) === false) {
-      if (inFailure) console.log(line);
-    }
-    continue;
-  }
-  inFailure = false;
-  if (/# (SKIP|TODO)/i.test(line)) skipped++;
-  else if (result[1]) {
-    failed++;
-    inFailure = true;
-    console.log(`FAILED ${result[2]}`);
-  } else passed++;
+  if (result) {
+    inFailure = result[1] !== undefined;
+    if (inFailure) {
+      counts.failed++;
+      console.log(`FAILED ${result[2]}`);
+    } else if (/# (SKIP|TODO)/i.test(line)) counts.skipped++;
+    else counts.passed++;
+  } else if (/^1\.\.\d+/.test(line)) {
+    planned = true;
+    inFailure = false;
+  } else if (inFailure || line.startsWith('Bail out!')) console.log(line);
 }
 
-console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
-process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+for await (const line of createInterface({ input: process.stdin })) read(line);
+
+if (!planned) console.log('The test runner stopped before its end.');
+console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+process.exitCode = counts.failed > 0 || counts.passed === 0 || !planned ? 1 : 0;

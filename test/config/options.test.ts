@@ -1,0 +1,48 @@
+/** The option table itself. */
+import { readFileSync } from 'node:fs';
+import test from 'ava';
+import { TABLE_VERSION } from '../../src/config/load.ts';
+import { nearest } from '../../src/config/near-miss.ts';
+import { optionFor, optionGroups, options } from '../../src/config/options.ts';
+
+const all = optionGroups.flatMap((group) => group.options);
+
+test('every default is a value of its option', (t) => {
+  for (const { key, type, defaultText } of all) {
+    if (defaultText !== null) t.notThrows(() => type.parse(defaultText), key);
+  }
+});
+
+test('no key or deprecated spelling is described twice', (t) => {
+  const keys = all.flatMap((option) => [option.key, ...option.deprecatedKeys]);
+  t.deepEqual(keys.filter((key, index) => keys.indexOf(key) !== index), []);
+});
+
+test('every chapter together is the whole table', (t) => {
+  t.is(all.length, Object.keys(options).length);
+});
+
+test('every option is described in sentences', (t) => {
+  for (const { key, description } of all) t.regex(description, /^[A-Z`].*\.$/s, key);
+});
+
+test('a family of keys is recognised by any name, and the closer description wins', (t) => {
+  t.is(optionFor('metrics.reporter.prom.port'), options.reporterPort);
+  t.is(optionFor('metrics.reporter.prom.class'), options.reporterFactory);
+  t.is(optionFor('metrics.reporter.stsd.host'), options.reporterOther);
+  t.is(optionFor('metrics.reporter'), undefined);
+  t.is(optionFor('taskmanager.network.memory.min'), options.taskManagerNetworkMin);
+});
+
+test('the nearest key is found among case changes, omissions and swaps, and nothing is suggested for a stranger', (t) => {
+  const candidates = ['rest.port', 'rest.address'];
+  t.is(nearest('Rest.Port', candidates), 'rest.port');
+  t.is(nearest('rest.adress', candidates), 'rest.address');
+  t.is(nearest('rset.port', candidates), 'rest.port');
+  t.is(nearest('something.else', candidates), null);
+});
+
+test("the table's version is the package's", (t) => {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+  t.true(version.startsWith(`${TABLE_VERSION}.`));
+});
