@@ -76,4 +76,6 @@ export type { JobProgram } from './graph/stream-graph.ts';
 export { ClusterError } from './protocol/errors.ts';
 export type { ErrorCode } from './protocol/errors.ts';
 export type { JsonObject, JsonValue } from './protocol/json.ts';
+export { t } from './types/t.ts';
+export type { CustomCodec } from './types/t.ts';
 export type { Infer, TypeDescriptor } from './types/type-descriptor.ts';

@@ -3,6 +3,7 @@
  * at the JobMaster and read by the connectors.
  */
 import type { SourceSpec } from '../graph/operator-spec.ts';
+import { t } from '../types/t.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import { durationMs, type Duration } from './duration.ts';
 import { invalidOption } from './option-checks.ts';
@@ -39,7 +40,7 @@ export function fileSource(options: FileSourceOptions): BuiltInSource<string> {
   requirePositive('fileSource', 'lineSizeBytesMax', lineSizeBytesMax);
   const discoveryIntervalMs = discoveryInterval === undefined ? null : durationMs(discoveryInterval, 'fileSource: discoveryInterval');
   const data = { path, splitSizeBytes, discoveryIntervalMs, lineSizeBytesMax };
-  return { name: 'File Source', spec: { kind: 'source.files', data, user: {} } };
+  return { name: 'File Source', spec: { kind: 'source.files', data, user: {} }, type: t.string };
 }
 
 /** Options of `dataGenerator`. */
@@ -78,6 +79,7 @@ export function socketSource(host: string, port: number, options: SocketOptions)
   return {
     name: 'Socket Stream',
     spec: { kind: 'source.socket', data: { host, port, delimiter, retriesMax }, user: {} },
+    type: t.string,
     serialReason: 'a socket has one reader',
   };
 }
@@ -86,7 +88,7 @@ export function socketSource(host: string, port: number, options: SocketOptions)
 export function sequenceSource(from: number, to: number): BuiltInSource<number> {
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to)) throw invalidOption('fromSequence', 'bounds', `${from}, ${to}`, 'two safe integers');
   if (from > to) throw invalidOption('fromSequence', 'bounds', `${from}, ${to}`, 'a start that is not after the end');
-  return { name: 'Sequence Source', spec: { kind: 'source.sequence', data: { from, to }, user: {} } };
+  return { name: 'Sequence Source', spec: { kind: 'source.sequence', data: { from, to }, user: {} }, type: t.number };
 }
 
 /** Values of the program itself. */

@@ -1,12 +1,9 @@
 /** Mistakes in a build function: each is refused with the code PLAN_INVALID or PROGRAM_INVALID and a message that says what to do. */
 import test, { type ExecutionContext } from 'ava';
-import { StreamExecutionEnvironment, job, outputTag, state, type TypeDescriptor } from '../../src/index.ts';
+import { StreamExecutionEnvironment, job, outputTag, state, t as types } from '../../src/index.ts';
 import { buildProgram } from '../../src/graph/program.ts';
 import { ClusterError } from '../../src/protocol/errors.ts';
 import { graphOf } from './build.ts';
-
-const text = { schema: { type: 'string' }, name: 'string', immutable: true } as unknown as TypeDescriptor<string>;
-const count = { schema: { type: 'int32' }, name: 'int32', immutable: true } as unknown as TypeDescriptor<number>;
 
 function refused(t: ExecutionContext, build: (env: StreamExecutionEnvironment) => void, message: RegExp): ClusterError | undefined {
   const error = t.throws(() => graphOf(build), { instanceOf: ClusterError, message });
@@ -39,7 +36,7 @@ test('a collection read in parallel', (t) => {
 });
 
 test('state on a stream that is not keyed', (t) => {
-  const counting = { state: { n: state.value(count) }, process: () => undefined };
+  const counting = { state: { n: state.value(types.int32) }, process: () => undefined };
   refused(t, (env) => void env.fromElements(1).process(counting as never), /state 'n' is declared on a stream that is not keyed/);
 });
 
@@ -58,8 +55,8 @@ test('a stream of another environment', (t) => {
 test('one side output with two types', (t) => {
   refused(t, (env) => {
     const main = env.fromElements(1).process({ process: () => undefined });
-    main.getSideOutput(outputTag('late', text)).print();
-    main.getSideOutput(outputTag('late', count)).print();
+    main.getSideOutput(outputTag('late', types.string)).print();
+    main.getSideOutput(outputTag('late', types.int32)).print();
   }, /side output 'late' of 'Process' has type string and cannot also have type int32/);
 });
 

@@ -5,6 +5,7 @@ import { deriveMaxParallelism, keyGroupOf, keyGroupRangeOf, operatorIndexOf } fr
 import { hashKey, keyHashOf } from '../../src/graph/key-hash.ts';
 import { ClusterError } from '../../src/protocol/errors.ts';
 import type { JsonObject } from '../../src/protocol/json.ts';
+import { t as types } from '../../src/types/t.ts';
 import type { TypeDescriptor } from '../../src/types/type-descriptor.ts';
 
 const MAX_PARALLELISM = 128;
@@ -85,6 +86,15 @@ test('structured keys fold by 31 over the declared fields, absent ones as 0', (t
   t.is(hashAs({ type: 'tuple', items: [{ type: 'string' }, { type: 'int32' }] }, ['x', 7]), 31 * (31 + 120) + 7);
   t.is(hashAs({ type: 'array', of: { type: 'int32' } }, [1, 2]), 31 * (31 + 1) + 2);
   t.is(hashAs({ type: 'bytes' }, new Uint8Array([255])), 31 - 1);
+});
+
+test('declared types hash by their schema', (t) => {
+  const pair = types.object({ a: types.string, b: types.option(types.int32) });
+  t.is(keyHashOf(pair)({ b: 7, a: 'x' }), 31 * (31 + 120) + 7);
+  t.is(keyHashOf(types.tuple(types.string, types.number))(['x', 7]), 31 * (31 + 120) + 7);
+  t.is(keyHashOf(types.literal('a', 'b'))('a'), hashKey('a'));
+  t.is(keyHashOf(types.int64)(-1n), 0);
+  t.throws(() => keyHashOf(types.map(types.string, types.string)), { message: /cannot be a key/ });
 });
 
 test('what cannot be a key is refused with KEY_INVALID', (t) => {
