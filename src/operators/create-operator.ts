@@ -1,0 +1,79 @@
+/**
+ * From what an operator is (graph/operator-spec.ts) to the operator of one subtask. Sources are not
+ * operators: the task reads them.
+ */
+import { assert, present } from '../base/assert.ts';
+import type { SinkSpec, SourceSpec } from '../graph/operator-spec.ts';
+import type { StreamNode } from '../graph/stream-graph.ts';
+import type { KeyedStateStore } from '../state/keyed-state-store.ts';
+import type { TypeDescriptor } from '../types/type-descriptor.ts';
+import { AsyncMapOperator } from './async-map.ts';
+import { CoMapOperator, FilterOperator, MapOperator, TimestampsOperator } from './element-wise.ts';
+import { CoFlatMapOperator, FlatMapOperator } from './flat-map.ts';
+import { aggregation } from './keyed-aggregate.ts';
+import { KeyedReduceOperator } from './keyed-reduce.ts';
+import type { StreamOperator } from './operator.ts';
+import { CoProcessOperator, ProcessOperator } from './process.ts';
+import { DiscardOperator, SinkOperator } from './sinks.ts';
+import type { OpenSinkWriter } from './sinks.ts';
+
+/** What the task supplies for the making of one operator. */
+export interface OperatorSurroundings {
+  /** State of the operator's keys; null when no input is keyed. */
+  readonly store: KeyedStateStore | null;
+  /** Type of the operator's first input; null when not declared. */
+  readonly inputType: TypeDescriptor<unknown> | null;
+  /** Deep copy of a record of the first input. */
+  readonly copyInput: (value: unknown) => unknown;
+  openSinkWriter(spec: SinkSpec): OpenSinkWriter;
+}
+
+/** The specs that become operators. */
+export type OperatorNodeSpec = Exclude<StreamNode['spec'], SourceSpec>;
+
+/** Makes the operator of one subtask, not yet linked nor opened. */
+export function createOperator(node: Pick<StreamNode, 'name' | 'keys'>, spec: OperatorNodeSpec, around: OperatorSurroundings): StreamOperator {
+  const { name, keys } = node;
+  switch (spec.kind) {
+    case 'map':
+      return new MapOperator(name, spec.user);
+    case 'filter':
+      return new FilterOperator(name, spec.user);
+    case 'flatMap':
+      return new FlatMapOperator(name, spec.user);
+    case 'asyncMap':
+      return new AsyncMapOperator(name, spec.user);
+    case 'timestamps':
+      return new TimestampsOperator(name, spec.user);
+    case 'keyed.reduce':
+      return new KeyedReduceOperator(name, spec.user, keyedInput(node, around));
+    case 'keyed.aggregate':
+      return new KeyedReduceOperator(name, { reduce: aggregation(spec.data) }, keyedInput(node, around));
+    case 'process':
+      return new ProcessOperator(name, spec.user, { keys, store: around.store });
+    case 'co.map':
+      return new CoMapOperator(name, spec.user);
+    case 'co.flatMap':
+      return new CoFlatMapOperator(name, spec.user);
+    case 'co.process':
+      return new CoProcessOperator(name, spec.user, { keys, store: around.store });
+    case 'sink.discard':
+      return new DiscardOperator(name, spec.data.fold);
+    case 'sink.print':
+    case 'sink.text':
+    case 'sink.collect':
+    case 'sink.custom':
+      return createSink(name, spec, around);
+  }
+}
+
+/** Only the writers of `print` are known to look at a record and let go: the others run user code or buffer. */
+function createSink(name: string, spec: SinkSpec, around: OperatorSurroundings): SinkOperator {
+  return new SinkOperator(name, around.openSinkWriter(spec), { readsOnly: spec.kind === 'sink.print', copy: around.copyInput });
+}
+
+function keyedInput(node: Pick<StreamNode, 'name' | 'keys'>, around: OperatorSurroundings) {
+  const key = present(node.keys[0], `operator '${node.name}' has a keyed input`);
+  assert(around.store !== null, `operator '${node.name}' has a state store`);
+  return { key, store: around.store, type: around.inputType };
+}

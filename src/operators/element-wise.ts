@@ -1,0 +1,63 @@
+/**
+ * Operators that look at one record at a time and keep nothing: map, filter, timestamps, and the map of
+ * two connected streams.
+ */
+import type { FilterFunction, Lifecycle, MapFunction } from '../graph/functions.ts';
+import { FunctionOperator } from './function-operator.ts';
+import type { OperatorCode, RecordVariables } from './operator.ts';
+
+/** One result per record. */
+export class MapOperator extends FunctionOperator<Lifecycle & { readonly map: MapFunction<unknown, unknown> }> {
+  process(value: unknown, timestampMs: number): void {
+    this.outputs.main.collect(this.user.map(value), timestampMs);
+  }
+
+  generate(code: OperatorCode, record: RecordVariables): void {
+    const mapped = code.name('mapped');
+    code.line(`const ${mapped} = ${code.constant('user', this.user)}.map(${record.value});`);
+    code.collect({ value: mapped, timestampMs: record.timestampMs });
+  }
+}
+
+/** Passes the records for which the predicate answers a true value. */
+export class FilterOperator extends FunctionOperator<Lifecycle & { readonly filter: FilterFunction<unknown> }> {
+  process(value: unknown, timestampMs: number): void {
+    if (this.user.filter(value)) this.outputs.main.collect(value, timestampMs);
+  }
+
+  generate(code: OperatorCode, record: RecordVariables): void {
+    const user = code.constant('user', this.user);
+    code.block(`if (${user}.filter(${record.value}))`, () => code.collect(record));
+  }
+}
+
+type TimestampAssigner = Lifecycle & { readonly timestampMs: (value: unknown, recordTimestampMs: number) => number };
+
+/** Gives every record the event time that the assigner reads from it. */
+export class TimestampsOperator extends FunctionOperator<TimestampAssigner> {
+  process(value: unknown, timestampMs: number): void {
+    this.outputs.main.collect(value, this.user.timestampMs(value, timestampMs));
+  }
+
+  generate(code: OperatorCode, record: RecordVariables): void {
+    const assigned = code.name('timestampMs');
+    const user = code.constant('user', this.user);
+    code.line(`const ${assigned} = ${user}.timestampMs(${record.value}, ${record.timestampMs});`);
+    code.collect({ value: record.value, timestampMs: assigned });
+  }
+}
+
+type TwoMaps = Lifecycle & { readonly map1: MapFunction<unknown, unknown>; readonly map2: MapFunction<unknown, unknown> };
+
+/** A map per input, into one stream. */
+export class CoMapOperator extends FunctionOperator<TwoMaps> {
+  process(value: unknown, timestampMs: number, inputIndex: 0 | 1): void {
+    this.outputs.main.collect(inputIndex === 0 ? this.user.map1(value) : this.user.map2(value), timestampMs);
+  }
+
+  generate(code: OperatorCode, record: RecordVariables, inputIndex: 0 | 1): void {
+    const mapped = code.name('mapped');
+    code.line(`const ${mapped} = ${code.constant('user', this.user)}.${inputIndex === 0 ? 'map1' : 'map2'}(${record.value});`);
+    code.collect({ value: mapped, timestampMs: record.timestampMs });
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * process on one stream and on two connected streams: state, side outputs and any number of results.
+ *
+ * The context is one object, changed from record to record, so a function must not keep it. With
+ * mutable state the records emitted may be the ones kept, so consumers that could change one get a copy.
+ */
+import { present } from '../base/assert.ts';
+import { ClusterError } from '../protocol/errors.ts';
+import { NO_TIMESTAMP } from '../graph/functions.ts';
+import type { Collector, CoProcessFunction, Lifecycle, OutputTag, ProcessContext, ProcessFunction, StateHandles, StateSpecs } from '../graph/functions.ts';
+import type { KeySpec } from '../graph/operator-spec.ts';
+import type { KeyedStateStore } from '../state/keyed-state-store.ts';
+import { FunctionOperator } from './function-operator.ts';
+import type { OperatorCode, OperatorOutputs, RecordVariables } from './operator.ts';
+
+/** Keys by input, and the state they share; `store` null for streams that are not keyed. */
+export interface ProcessKeys {
+  readonly keys: readonly (KeySpec | null)[];
+  readonly store: KeyedStateStore | null;
+}
+
+/** The one context of an operator. */
+class RecordContext implements ProcessContext<unknown, StateSpecs> {
+  timestampMs = NO_TIMESTAMP;
+  outputs: OperatorOutputs | null = null;
+  readonly state: StateHandles<StateSpecs>;
+  private readonly store: KeyedStateStore | null;
+
+  constructor(store: KeyedStateStore | null, specs: StateSpecs) {
+    this.store = store;
+    this.state = Object.fromEntries(
+      Object.entries(specs).map(([name, spec]) => [name, present(store, 'state is declared on keyed streams only').value(name, spec.type)]),
+    );
+  }
+
+  get key(): unknown {
+    if (this.store === null) throw new ClusterError('KEY_INVALID', 'the stream is not keyed: use keyBy(…) before process to have a key');
+    return this.store.key();
+  }
+
+  output<T>(tag: OutputTag<T>, value: T): void {
+    this.outputs?.side(tag.id)?.collect(value, this.timestampMs);
+  }
+}
+
+/** Shared by the two forms, which differ in how they call the user. */
+abstract class Processing<U extends Lifecycle & { readonly state?: StateSpecs }> extends FunctionOperator<U> {
+  override readonly retainsInput: boolean;
+  override readonly retainsOutput: boolean;
+  protected readonly context: RecordContext;
+  protected readonly collector: Collector<unknown>;
+  protected readonly keys: ProcessKeys;
+
+  constructor(name: string, user: U, keys: ProcessKeys) {
+    super(name, user);
+    this.keys = keys;
+    const specs = Object.values(user.state ?? {});
+    this.retainsInput = this.retainsOutput = specs.some((spec) => !spec.type.immutable);
+    this.context = new RecordContext(keys.store, user.state ?? {});
+    this.collector = { emit: (value) => this.outputs.main.collect(value, this.context.timestampMs) };
+  }
+
+  override link(outputs: OperatorOutputs): void {
+    super.link(outputs);
+    this.context.outputs = outputs;
+  }
+
+  /** `process`, or `process1` and `process2`. */
+  protected abstract method(inputIndex: 0 | 1): string;
+
+  process(value: unknown, timestampMs: number, inputIndex: 0 | 1): void {
+    const key = this.keys.keys[inputIndex];
+    if (key) this.keys.store?.setKey(key.selector(value));
+    this.context.timestampMs = timestampMs;
+    this.call(value, inputIndex);
+  }
+
+  protected abstract call(value: unknown, inputIndex: 0 | 1): void;
+
+  generate(code: OperatorCode, record: RecordVariables, inputIndex: 0 | 1): void {
+    const key = this.keys.keys[inputIndex];
+    const [user, context, out] = [code.constant('user', this.user), code.constant('context', this.context), code.name('out')];
+    code.declare(`const ${out} = { emit(value) { ${code.collector()}(value, ${context}.timestampMs); } };`);
+    if (key) {
+      code.line(`${code.constant('store', this.keys.store)}.setKey(${code.constant('selector', key.selector)}(${record.value}));`);
+    }
+    code.line(`${context}.timestampMs = ${record.timestampMs};`);
+    code.line(`${user}.${this.method(inputIndex)}(${record.value}, ${context}, ${out});`);
+  }
+}
+
+type OneInput = ProcessFunction<unknown, unknown, unknown, StateSpecs>;
+
+/** `process` on one stream. */
+export class ProcessOperator extends Processing<OneInput> {
+  protected method(): string {
+    return 'process';
+  }
+
+  protected call(value: unknown): void {
+    this.user.process(value, this.context, this.collector);
+  }
+}
+
+type TwoInputs = CoProcessFunction<unknown, unknown, unknown, unknown, StateSpecs>;
+
+/** `process` on two connected streams. */
+export class CoProcessOperator extends Processing<TwoInputs> {
+  protected method(inputIndex: 0 | 1): string {
+    return inputIndex === 0 ? 'process1' : 'process2';
+  }
+
+  protected call(value: unknown, inputIndex: 0 | 1): void {
+    if (inputIndex === 0) this.user.process1(value, this.context, this.collector);
+    else this.user.process2(value, this.context, this.collector);
+  }
+}

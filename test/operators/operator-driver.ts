@@ -1,0 +1,199 @@
+/**
+ * Drives one vertex as a task would, but with the adversary's choices: where batches split, when an
+ * output refuses, generated or interpreted.
+ */
+import { systemPorts } from '../../src/base/system-ports.ts';
+import type { OutputStatus, RecordWriter, StreamEvent } from '../../src/exchange/contract.ts';
+import type { RecordBatch, RuntimeContext, SinkWriter } from '../../src/graph/functions.ts';
+import { NO_TIMESTAMP } from '../../src/graph/functions.ts';
+import type { OperatorSpec } from '../../src/graph/operator-spec.ts';
+import type { StreamEdge, StreamNode } from '../../src/graph/stream-graph.ts';
+import { createOperator } from '../../src/operators/create-operator.ts';
+import type { OperatorNodeSpec } from '../../src/operators/create-operator.ts';
+import { buildChain, passEvent, refresh } from '../../src/task/chain.ts';
+import type { BatchFunction, Segment, SharingRules } from '../../src/task/chain.ts';
+import { generateSegment } from '../../src/task/chain-generator.ts';
+import { interpretSegment } from '../../src/task/chain-interpreter.ts';
+import { MapStore } from './map-store.ts';
+
+/** A record, or an event, that left the chain. */
+export type Emitted = { readonly value: unknown; readonly timestampMs: number } | { readonly event: StreamEvent };
+
+/** Keeps what it is given; with `refuses` it is full after every record, and every other `refresh` fails. */
+export class CollectingWriter implements RecordWriter {
+  readonly emitted: Emitted[] = [];
+  recordsOut = 0;
+  readonly bytesOut = 0;
+  /** Records that came while `status.full`: overdraft. */
+  overdraft = 0;
+  private readonly status: OutputStatus;
+  private readonly refuses: boolean;
+  private refusals = 0;
+
+  constructor(status: OutputStatus, refuses: boolean) {
+    this.status = status;
+    this.refuses = refuses;
+  }
+
+  emit(value: unknown, timestampMs: number): void {
+    if (this.status.full) this.overdraft++;
+    this.emitted.push({ value, timestampMs });
+    this.recordsOut++;
+    if (this.refuses) this.status.full = true;
+  }
+
+  broadcast(event: StreamEvent): void {
+    this.emitted.push({ event });
+  }
+
+  flush(): void {}
+
+  refresh(): boolean {
+    return !this.refuses || this.refusals++ % 2 === 1;
+  }
+
+  isDrained(): boolean {
+    return true;
+  }
+
+  close(): void {}
+}
+
+export interface DriverOptions {
+  readonly mode: 'generated' | 'interpreted';
+  readonly refuses?: boolean;
+  readonly sharing?: Partial<SharingRules>;
+  /** Side outputs of the last operator that are read, each by a writer of its own. */
+  readonly sideOutputs?: readonly string[];
+  readonly sinkWriter?: SinkWriter<unknown>;
+  readonly runtime?: Partial<RuntimeContext>;
+}
+
+let serial = 0;
+
+/** A chain of operators, the first at the head, the last with one writer and one per side output. */
+export class OperatorDriver {
+  readonly segments: readonly Segment[];
+  readonly writers: CollectingWriter[] = [];
+  readonly store = new MapStore();
+  readonly interrupt = new Int32Array(1);
+  private readonly batches: readonly (readonly [BatchFunction, BatchFunction])[];
+  private readonly posted: (() => void)[] = [];
+  private readonly options: DriverOptions;
+
+  constructor(nodes: readonly StreamNode[], edges: readonly StreamEdge[], options: DriverOptions) {
+    this.options = options;
+    const last = nodes.at(-1)?.id ?? 0;
+    const isSink = nodes.at(-1)?.spec.kind.startsWith('sink.') === true;
+    const outputs = isSink ? [] : [null, ...(options.sideOutputs ?? [])].map((sideOutput) => ({ sourceNodeId: last, sideOutput }));
+    const sharing = { objectReuse: true, freeze: null, copierOf: () => structuredClone, ...options.sharing };
+    this.segments = buildChain({ nodes, edges, outputs, sharing }, {
+      operator: (node) => createOperator(node, node.spec as OperatorNodeSpec, {
+        store: node.keys.some((key) => key !== null) ? this.store : null,
+        inputType: null,
+        copyInput: structuredClone,
+        openSinkWriter: () => () => options.sinkWriter as SinkWriter<unknown>,
+      }),
+      writer: (_, status) => {
+        const writer = new CollectingWriter(status, options.refuses === true);
+        this.writers.push(writer);
+        return writer;
+      },
+    });
+    this.batches = this.segments.map((segment) =>
+      options.mode === 'generated' ? generateSegment(segment, this.interrupt, `test-${serial++}`).batches : interpretSegment(segment, this.interrupt));
+  }
+
+  async open(): Promise<void> {
+    for (const segment of this.segments) {
+      for (const { operator } of segment.nodes.toReversed()) {
+        await operator.open({
+          runtime: this.options.runtime as RuntimeContext,
+          status: segment.status,
+          post: (action) => void this.posted.push(action),
+          clock: systemPorts.clock,
+        });
+      }
+    }
+  }
+
+  /** Runs records through the head in batches of `batchSize`. */
+  async run(values: readonly unknown[], input: { readonly batchSize: number; readonly inputIndex?: 0 | 1; readonly timestampsMs?: readonly number[] }): Promise<void> {
+    const timestampsMs = input.timestampsMs ?? values.map(() => NO_TIMESTAMP);
+    for (let from = 0; from < values.length; from += input.batchSize) {
+      const to = Math.min(from + input.batchSize, values.length);
+      await this.runBatch(0, input.inputIndex ?? 0, { values: values.slice(from, to), timestampsMs: timestampsMs.slice(from, to) });
+    }
+  }
+
+  /** Passes an event once there is room. */
+  async event(event: StreamEvent, segmentIndex = 0): Promise<void> {
+    await this.room(segmentIndex);
+    passEvent(this.segments[segmentIndex] as Segment, event);
+  }
+
+  /** Waits until nothing is under way. */
+  async settle(): Promise<void> {
+    for (let quiet = 0; quiet < 2; quiet++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (await this.pump()) quiet = -1;
+      for (const i of this.segments.keys()) await this.room(i);
+      if (this.segments.some((segment) => segment.nodes.some(({ operator }) => operator.isIdle?.() === false))) quiet = -1;
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const segment of this.segments) for (const { operator } of segment.nodes) await operator.close();
+  }
+
+  /** Values of the main output. */
+  values(writer = 0): unknown[] {
+    return (this.writers[writer]?.emitted ?? []).map((each) => ('event' in each ? each.event.kind : each.value));
+  }
+
+  private async runBatch(segmentIndex: number, inputIndex: 0 | 1, batch: { values: readonly unknown[]; timestampsMs: readonly number[] }): Promise<void> {
+    for (let from = 0; from < batch.values.length; ) {
+      await this.room(segmentIndex);
+      const run = (this.batches[segmentIndex] as readonly [BatchFunction, BatchFunction])[inputIndex];
+      from = run(batch.values, batch.timestampsMs, from, batch.values.length);
+    }
+  }
+
+  private async room(segmentIndex: number): Promise<void> {
+    while (!refresh(this.segments[segmentIndex] as Segment)) {
+      await new Promise((resolve) => setImmediate(resolve));
+      await this.pump(segmentIndex + 1);
+    }
+  }
+
+  private runPosted(): boolean {
+    const actions = this.posted.splice(0);
+    for (const action of actions) action();
+    return actions.length > 0;
+  }
+
+  /** Runs posted actions and feeds the segments behind asynchronous operators. True when there was something. */
+  private async pump(first = 1): Promise<boolean> {
+    let progress = this.runPosted();
+    for (const [i, segment] of this.segments.entries()) {
+      if (segment.input === null || i < first) continue;
+      const batch: RecordBatch = { values: [], timestampsMs: [], length: 0, capacity: 2 };
+      for (let found = segment.input.poll(batch); found !== 'nothing'; found = segment.input.poll(batch)) {
+        progress = true;
+        if (found === 'records') await this.runBatch(i, 0, { values: batch.values.slice(0, batch.length), timestampsMs: batch.timestampsMs });
+        else if (segment.input.event !== null) await this.event(segment.input.event, i);
+      }
+    }
+    return progress;
+  }
+}
+
+/** A node with the fields that operators read. */
+export function node(id: number, spec: OperatorSpec, more: Partial<StreamNode> = {}): StreamNode {
+  return { id, name: spec.kind, spec, keys: [], outputType: null, sideOutputs: {}, ...more } as unknown as StreamNode;
+}
+
+/** A forward edge. */
+export function edge(source: number, target: number, sideOutput: string | null = null): StreamEdge {
+  return { source, target, inputIndex: 0, partitioning: { kind: 'forward' }, sideOutput };
+}
