@@ -3,13 +3,15 @@
  * simulator call it directly. Faults are `ClusterError`s; their codes carry the HTTP status.
  */
 import type { JobGraph } from '../graph/job-graph.ts';
-import type { JobDetails, JobResult } from '../jobmaster/job-details.ts';
+import type { JobDetails } from '../jobmaster/job-details.ts';
 import type { ArtifactId, JobId, ResourceId } from '../protocol/ids.ts';
+import type { JobResult } from '../protocol/job-result.ts';
 import type { JsonValue } from '../protocol/json.ts';
 import type { ExecutionState, JobStatus } from '../protocol/states.ts';
 import type { TaskManagerDetails } from '../slots/task-manager-details.ts';
 
-export type { JobDetails, JobFailure, JobResult, SubtaskDetails, VertexDetails } from '../jobmaster/job-details.ts';
+export type { JobDetails, JobFailure, SubtaskDetails, VertexDetails } from '../jobmaster/job-details.ts';
+export type { JobResult } from '../protocol/job-result.ts';
 export type { TaskManagerDetails } from '../slots/task-manager-details.ts';
 
 /** The counters of `GET /overview`. */

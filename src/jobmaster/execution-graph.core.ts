@@ -152,6 +152,16 @@ export class ExecutionGraph {
     return region;
   }
 
+  regionCount(): number {
+    const seen = new Set<JobVertexId>();
+    const isFirst = (id: JobVertexId): boolean => {
+      const isNew = !seen.has(id);
+      for (const member of this.regionOf(id)) seen.add(member);
+      return isNew;
+    };
+    return this.jobGraph.vertices.filter(({ id }) => isFirst(id)).length;
+  }
+
   details(): JobDetails {
     const { jobId, name, submittedAtMs } = this.jobGraph;
     const ended = this.timestampsMs.FINISHED ?? this.timestampsMs.CANCELED ?? this.timestampsMs.FAILED;

@@ -62,15 +62,3 @@ export interface JobDetails {
 
 /** Failures kept per job. Flink: `web.exception-history-size`. */
 export const JOB_FAILURES_MAX = 16;
-
-/** How a job ended. Exists only for globally terminal jobs. */
-export interface JobResult {
-  readonly jobId: JobId;
-  readonly name: string;
-  readonly status: 'FINISHED' | 'CANCELED' | 'FAILED';
-  readonly startTimeMs: number;
-  readonly endTimeMs: number;
-  readonly accumulators: Readonly<Record<string, AccumulatorValue>>;
-  /** Null unless FAILED. */
-  readonly error: ErrorInfo | null;
-}

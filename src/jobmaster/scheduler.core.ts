@@ -173,8 +173,14 @@ export class SchedulerCore {
       if (execution.state === 'CANCELING') return [this.switch(execution, 'CANCELED')];
       return this.lose(execution, unexplained('its TaskManager canceled it without being asked'));
     }
-    if (execution.state === 'CANCELING') return report.state === 'FINISHED' ? [this.switch(execution, 'CANCELED')] : [];
+    if (execution.state === 'CANCELING') return this.reportedWhileCanceling(execution, report.state);
     return this.advance(execution, report.state);
+  }
+
+  /** Asks again when the TaskManager has not heard it; asking twice does no harm. */
+  private reportedWhileCanceling(execution: Execution, state: ExecutionState): SchedulerEffect[] {
+    if (state === 'FINISHED') return [this.switch(execution, 'CANCELED')];
+    return state === 'CANCELING' ? [] : [{ kind: 'cancelTask', execution }];
   }
 
   private advance(execution: Execution, to: ExecutionState): SchedulerEffect[] {

@@ -10,16 +10,7 @@
 import { assert } from '../base/assert.ts';
 import type { Epoch } from '../protocol/ids.ts';
 import type { Method } from '../protocol/control.ts';
-
-/** One leader's term. */
-export interface Term {
-  readonly epoch: Epoch;
-  /** Random, one per grant. */
-  readonly incarnation: string;
-}
-
-/** The term of a frame that was sent before its sender knew any. */
-export const NO_TERM: Term = { epoch: 0 as Epoch, incarnation: '' };
+import { NO_TERM, type Term } from '../protocol/term.ts';
 
 /** Stamps and judges the frames of one connection. */
 export interface Fence {

@@ -55,6 +55,12 @@ export class ArtifactCache {
     throw corrupt(artifactId, `${path} was damaged and has been removed`);
   }
 
+  /** Content of a stored bundle, verified. Null when it is not here. */
+  async read(artifactId: ArtifactId): Promise<Uint8Array | null> {
+    const path = await this.find(artifactId);
+    return path === null ? null : readFile(path);
+  }
+
   private pathFor(artifactId: ArtifactId): string {
     return join(this.directory, `${artifactId}.mjs`);
   }
