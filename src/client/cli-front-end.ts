@@ -1,0 +1,104 @@
+/**
+ * The command line client: picks the action, runs it, and turns what was thrown into Flink's texts and
+ * exit codes: 0 done, 1 any handled error.
+ */
+import { ClusterError } from '../protocol/errors.ts';
+import { DREY_VERSION } from '../protocol/version.ts';
+import { ACTIONS, actionHelp, fullHelp, parseCommand, type ParsedCommand } from './command-line.ts';
+import { CommandError, UsageError, failureText, usageText } from './failure.ts';
+import { RestClusterClient } from './rest-cluster-client.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What the front end needs to know of the configuration; read only when an action runs. */
+export interface ClientSettings {
+  readonly restHost: string;
+  readonly restPort: number;
+  /** Deadline of one call. */
+  readonly timeoutMs: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Effective configuration, flat. */
+  readonly configuration: Readonly<Record<string, string>>;
+  /** Abbreviated commit of this build. */
+  readonly commit: string;
+}
+
+/** `settings` is called with the `-D` pairs of the command line; throws CONFIG_INVALID. */
+export type SettingsLoader = (dynamic: readonly string[]) => Promise<ClientSettings>;
+
+/** Runs one command; answers the exit code. Throws only on bugs. */
+export async function runCommandLine(words: readonly string[], loadSettings: SettingsLoader, terminal: Terminal): Promise<number> {
+  const [name, ...rest] = words;
+  if (name === undefined) {
+    terminal.out(`${fullHelp()}\nPlease specify an action.\n`);
+    return 1;
+  }
+  if (name === '-h' || name === '--help') {
+    terminal.out(fullHelp());
+    return 0;
+  }
+  if (name === '-v' || name === '--version') {
+    const { commit } = await loadSettings([]);
+    terminal.out(`Version: ${DREY_VERSION}, Commit ID: ${commit}\n`);
+    return 0;
+  }
+  const action = ACTIONS.find((each) => each.name === name);
+  if (!action) {
+    const valid = ACTIONS.map((each) => `"${each.name}"`);
+    terminal.out(`"${name}" is not a valid action.\n\nValid actions are ${valid.slice(0, -1).join(', ')}, or ${valid.at(-1)}.\n\n`);
+    terminal.out('Specify the version option (-v or --version) to print Drey version.\n\nSpecify the help option (-h or --help) to get help on the command.\n');
+    return 1;
+  }
+  try {
+    const command = parseCommand(action, rest);
+    if (command.values.has('help')) {
+      terminal.out(`${actionHelp(action)}\n`);
+      return 0;
+    }
+    terminal.log.info(`Running '${name}' command.`);
+    return await perform(name, command, { loadSettings, terminal });
+  } catch (error) {
+    return showFailure(error, terminal);
+  }
+}
+
+async function perform(name: string, command: ParsedCommand, context: { loadSettings: SettingsLoader; terminal: Terminal }): Promise<number> {
+  const { terminal } = context;
+  const settings = await context.loadSettings(command.values.get('D') ?? []);
+  if (name === 'info') {
+    const { infoAction } = await import('./info-action.ts');
+    return infoAction(command, settings.configuration, terminal);
+  }
+  const { host, port } = targetOf(command, settings);
+  const client = new RestClusterClient({ host, port, timeoutMs: settings.timeoutMs, headers: settings.headers });
+  try {
+    if (name === 'run') {
+      const { runAction } = await import('./run-action.ts');
+      return await runAction(command, client, terminal);
+    }
+    const { listAction, cancelAction } = await import('./job-actions.ts');
+    return await (name === 'list' ? listAction : cancelAction)(command, client, terminal);
+  } finally {
+    client.close();
+  }
+}
+
+function targetOf(command: ParsedCommand, settings: ClientSettings): { host: string; port: number } {
+  const text = command.values.get('jobmanager')?.at(-1);
+  if (text === undefined) return { host: settings.restHost, port: settings.restPort };
+  const form = /^(?:https?:\/\/)?([^:/\s]+):(\d{1,5})\/?$/.exec(text);
+  if (!form || Number(form[2]) > 65535) throw new UsageError(`-m takes host:port, not "${text}".`);
+  return { host: form[1] ?? '', port: Number(form[2]) };
+}
+
+function showFailure(error: unknown, terminal: Terminal): number {
+  if (error instanceof UsageError || (error instanceof ClusterError && error.code === 'BAD_REQUEST')) {
+    terminal.out(usageText(error.message));
+    return 1;
+  }
+  if (error instanceof CommandError || error instanceof ClusterError) {
+    terminal.log.error('Error while running the command.', error);
+    terminal.error(failureText(error));
+    return 1;
+  }
+  throw error;
+}

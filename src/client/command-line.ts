@@ -1,0 +1,153 @@
+/**
+ * The client's command line: one table of actions and options, from which parsing and help come.
+ * As in Flink, options end at the first word that is not one: what follows the job file is the program's.
+ */
+import { ClusterError } from '../protocol/errors.ts';
+import { nearest } from '../config/near-miss.ts';
+
+/** One option. With `value` it takes the next word, or what follows `=`. */
+export interface OptionSpec {
+  readonly short: string | null;
+  readonly long: string;
+  readonly value: string | null;
+  readonly description: string;
+}
+
+/** One action. `operands` is how its syntax line names what follows the options. */
+export interface ActionSpec {
+  readonly name: string;
+  readonly syntax: string;
+  readonly summary: string;
+  readonly options: readonly OptionSpec[];
+}
+
+/** A parsed command line. Values of repeated options, in order; flags have one empty value. */
+export interface ParsedCommand {
+  readonly values: ReadonlyMap<string, readonly string[]>;
+  readonly operands: readonly string[];
+}
+
+const option = (short: string | null, long: string, value: string | null, description: string): OptionSpec => ({ short, long, value, description });
+
+const CLUSTER_OPTIONS: readonly OptionSpec[] = [
+  option('D', 'D', 'property=value', 'Sets any configuration option; repeatable.'),
+  option('m', 'jobmanager', 'host:port', 'REST address of the JobManager to talk to, instead of the configured one.'),
+  option('h', 'help', null, 'Shows the help of this action.'),
+  option('v', 'verbose', null, 'Accepted for compatibility; has no effect.'),
+];
+
+const PROGRAM_OPTIONS: readonly OptionSpec[] = [
+  option('c', 'class', 'classname', 'Accepted for compatibility; a job file has one program, its default export.'),
+  option('p', 'parallelism', 'parallelism', 'Parallelism of operators that set none themselves; overrides parallelism.default.'),
+  option('x', 'external', 'package', 'Leaves a package out of the bundle (native addons); it must be installed on every host; repeatable.'),
+];
+
+/** All actions, in the order of the help. */
+export const ACTIONS: readonly ActionSpec[] = [
+  {
+    name: 'run',
+    syntax: 'run [OPTIONS] <job-file> <arguments>',
+    summary: 'bundles and runs a program.',
+    options: [
+      ...PROGRAM_OPTIONS,
+      option('d', 'detached', null, 'Returns once the job is submitted.'),
+      option('n', 'allowNonRestoredState', null, 'Skips savepoint state that belongs to no operator any more.'),
+      option('s', 'fromSavepoint', 'savepointPath', 'Restores the job from a savepoint or a retained checkpoint.'),
+      option('sae', 'shutdownOnAttachedExit', null, 'Attached: cancels the job when this command is interrupted.'),
+      option(null, 'typecheck', null, "Type-checks the job with the project's TypeScript before anything starts."),
+      ...CLUSTER_OPTIONS,
+    ],
+  },
+  {
+    name: 'info',
+    syntax: 'info [OPTIONS] <job-file> <arguments>',
+    summary: 'shows the execution plan of a program (JSON).',
+    options: [...PROGRAM_OPTIONS, ...CLUSTER_OPTIONS],
+  },
+  {
+    name: 'list',
+    syntax: 'list [OPTIONS]',
+    summary: 'lists running and scheduled jobs.',
+    options: [
+      option('a', 'all', null, 'Shows all jobs, also terminated ones.'),
+      option('r', 'running', null, 'Shows running jobs only.'),
+      option('s', 'scheduled', null, 'Shows scheduled jobs only.'),
+      option(null, 'json', null, 'Prints the list as JSON.'),
+      ...CLUSTER_OPTIONS,
+    ],
+  },
+  {
+    name: 'cancel',
+    syntax: 'cancel [OPTIONS] <Job ID>',
+    summary: 'cancels a running job.',
+    options: CLUSTER_OPTIONS,
+  },
+];
+
+/** Parses the words after the action. Throws BAD_REQUEST for unknown options and missing values. */
+export function parseCommand(action: ActionSpec, words: readonly string[]): ParsedCommand {
+  const values = new Map<string, string[]>();
+  const add = (spec: OptionSpec, value: string): unknown => values.set(spec.long, [...(values.get(spec.long) ?? []), value]);
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] ?? '';
+    if (word === '--') return { values, operands: words.slice(i + 1) };
+    if (!word.startsWith('-') || word === '-') return { values, operands: words.slice(i) };
+    const { spec, attached } = findOption(action, word);
+    if (spec.value === null) {
+      if (attached !== null) throw new ClusterError('BAD_REQUEST', `Option ${word} takes no value.`);
+      add(spec, '');
+      continue;
+    }
+    const value = attached ?? words[++i];
+    if (value === undefined) throw new ClusterError('BAD_REQUEST', `Missing argument for option: ${word} <${spec.value}>`);
+    add(spec, value);
+  }
+  return { values, operands: [] };
+}
+
+/** The option that a word names: `-p`, `--parallelism`, `--parallelism=2`, `-Dkey=value`. */
+function findOption(action: ActionSpec, word: string): { spec: OptionSpec; attached: string | null } {
+  if (word.startsWith('-D') && word.length > 2) {
+    const dynamic = action.options.find((spec) => spec.long === 'D');
+    if (dynamic) return { spec: dynamic, attached: word.slice(2) };
+  }
+  const bare = word.replace(/^--?/, '');
+  const equals = bare.indexOf('=');
+  const name = equals < 0 ? bare : bare.slice(0, equals);
+  const spec = action.options.find((each) => each.long === name || each.short === name);
+  if (spec) return { spec, attached: equals < 0 ? null : bare.slice(equals + 1) };
+  const guess = nearest(name, action.options.map((each) => each.long));
+  throw new ClusterError('BAD_REQUEST', `Unrecognized option: ${word}${guess ? `. Did you mean --${guess}?` : ''}`);
+}
+
+const WIDTH = 80;
+const INDENT = 5;
+
+/** Help of one action. */
+export function actionHelp(action: ActionSpec): string {
+  const heads = action.options.map(optionHead);
+  const column = INDENT + Math.max(...heads.map((head) => head.length)) + 3;
+  const rows = action.options.map((spec, i) => wrap(' '.repeat(INDENT) + (heads[i] ?? ''), spec.description, column));
+  return `\nAction "${action.name}" ${action.summary}\n\n  Syntax: ${action.syntax}\n  "${action.name}" action options:\n${rows.join('\n')}\n`;
+}
+
+/** Help of the whole command. */
+export function fullHelp(): string {
+  return `./flink <ACTION> [OPTIONS] [ARGUMENTS]\n\nThe following actions are available:\n${ACTIONS.map(actionHelp).join('\n')}`;
+}
+
+function optionHead(spec: OptionSpec): string {
+  const names = spec.long === 'D' ? '-D' : spec.short === null ? `--${spec.long}` : `-${spec.short},--${spec.long}`;
+  return spec.value === null ? names : `${names} <${spec.value}>`;
+}
+
+/** Text in a column beside `head`, broken at blanks to stay within 80 columns. */
+function wrap(head: string, text: string, column: number): string {
+  const lines: string[] = [head.padEnd(column)];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) ?? '';
+    if (line.trimEnd().length + 1 + word.length <= WIDTH || line.trim() === '') lines[lines.length - 1] = line + word + ' ';
+    else lines.push(' '.repeat(column) + word + ' ');
+  }
+  return lines.map((line) => line.trimEnd()).join('\n');
+}

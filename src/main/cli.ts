@@ -1,0 +1,67 @@
+/** The process of `bin/flink`. Everything heavy is imported when an action needs it: start-up is what users feel. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLoggers } from '../base/log.ts';
+import { systemPorts } from '../base/system-ports.ts';
+import { runCommandLine, type ClientSettings } from '../client/cli-front-end.ts';
+import type { Terminal } from '../client/terminal.ts';
+import { readRevision } from './surroundings.ts';
+
+/** A command that dies before it can run an action. */
+const EXIT_EARLY_DEATH = 31;
+const EXIT_INTERRUPTED = 130;
+
+async function loadSettings(dynamic: readonly string[]): Promise<ClientSettings> {
+  const { findConfDirectory, flatConfiguration, readConfiguration } = await import('./surroundings.ts');
+  const { options } = await import('../config/options.ts');
+  const loaded = readConfiguration(findConfDirectory(process.env['FLINK_CONF_DIR']), dynamic);
+  const { configuration } = loaded;
+  return {
+    restHost: configuration.get(options.restAddress) ?? configuration.get(options.jobManagerRpcAddress) ?? 'localhost',
+    restPort: configuration.get(options.restPort),
+    timeoutMs: configuration.get(options.clientTimeout),
+    headers: headersFrom(process.env['FLINK_REST_CLIENT_HEADERS'] ?? ''),
+    configuration: flatConfiguration(loaded),
+    commit: readRevision().commit,
+  };
+}
+
+/** `Name:value`, one a line. */
+function headersFrom(text: string): Record<string, string> {
+  const pairs = text.split('\n').map((line): [string, string] => {
+    const at = line.indexOf(':');
+    return [line.slice(0, at).trim(), line.slice(at + 1).trim()];
+  });
+  return Object.fromEntries(pairs.filter(([name]) => name !== ''));
+}
+
+function onInterrupt(callback: () => void): () => void {
+  const handle = (): void => {
+    process.once('SIGINT', () => process.exit(EXIT_INTERRUPTED)); // A second Ctrl-C means it.
+    callback();
+  };
+  process.once('SIGINT', handle);
+  process.once('SIGTERM', handle);
+  return () => {
+    process.off('SIGINT', handle);
+    process.off('SIGTERM', handle);
+  };
+}
+
+const terminal: Terminal = {
+  clock: systemPorts.clock,
+  log: silentLoggers.logger('org.apache.flink.client.cli.CliFrontend'),
+  out: (text) => process.stdout.write(text),
+  error: (text) => process.stderr.write(text),
+  isInteractive: process.stderr.isTTY === true,
+  workingDirectory: process.cwd(),
+  temporaryDirectory: join(tmpdir(), `drey-client-${process.getuid?.() ?? 'user'}`),
+  onInterrupt,
+};
+
+try {
+  process.exitCode = await runCommandLine(process.argv.slice(2), loadSettings, terminal);
+} catch (error) {
+  process.stderr.write(`Fatal error while running command line interface.\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exitCode = EXIT_EARLY_DEATH;
+}

@@ -1,0 +1,127 @@
+/** The command line over a real REST server and a fake gateway: texts and exit codes of Flink's client. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { silentLoggers } from '../../src/base/log.ts';
+import { systemPorts } from '../../src/base/system-ports.ts';
+import { runCommandLine } from '../../src/client/cli-front-end.ts';
+import type { Terminal } from '../../src/client/terminal.ts';
+import { RestServer } from '../../src/rest/server.ts';
+import { FAILED_JOB, RUNNING_JOB, fakeGateway, type FakeGateway } from '../rest/fake-gateway.ts';
+
+interface Session {
+  readonly gateway: FakeGateway;
+  readonly directory: string;
+  readonly flink: (...words: string[]) => Promise<{ code: number; out: string; error: string }>;
+}
+
+const JOB = `import { job } from 'drey';
+export default job({ name: 'hello' }, (env) => { env.fromElements(1, 2).map((n) => n + 1).print(); });
+`;
+
+async function start(t: ExecutionContext): Promise<Session> {
+  const directory = await mkdtemp(join(tmpdir(), 'drey cli '));
+  const gateway = fakeGateway();
+  const server = await RestServer.start(gateway, {
+    ports: systemPorts, loggers: silentLoggers, bindAddress: '127.0.0.1', portCandidates: [0], advertisedAddress: '127.0.0.1',
+    uploadDirectory: directory, submitEnabled: true, cancelEnabled: true, refreshIntervalMs: 3000, contentSizeBytesMax: 100_000,
+    logFile: null, shownConfiguration: {}, version: '0', revision: { commit: '', date: '' },
+  });
+  t.teardown(async () => {
+    await server.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  await writeFile(join(directory, 'job.ts'), JOB);
+  const flink: Session['flink'] = async (...words) => {
+    let out = '';
+    let error = '';
+    const terminal: Terminal = {
+      clock: systemPorts.clock,
+      log: silentLoggers.logger('cli'),
+      out: (text) => (out += text),
+      error: (text) => (error += text),
+      isInteractive: false,
+      workingDirectory: directory,
+      temporaryDirectory: join(directory, 'tmp'),
+      onInterrupt: () => () => undefined,
+    };
+    const settings = { restHost: '127.0.0.1', restPort: server.port, timeoutMs: 10_000, headers: {}, configuration: {}, commit: 'abcdef1' };
+    const code = await runCommandLine(words, async () => settings, terminal);
+    return { code, out, error };
+  };
+  return { gateway, directory, flink };
+}
+
+test('list prints running and scheduled jobs as Flink does, and all of them with -a', async (t) => {
+  const { flink } = await start(t);
+  const lines = (await flink('list')).out.split('\n');
+  t.deepEqual([lines[0], lines[1], lines[3], lines[4]], [
+    'Waiting for response...',
+    '------------------ Running/Restarting Jobs -------------------',
+    '--------------------------------------------------------------',
+    'No scheduled jobs.',
+  ]);
+  t.regex(lines[2] ?? '', new RegExp(`^\\d\\d\\.\\d\\d\\.\\d{4} \\d\\d:\\d\\d:\\d\\d : ${RUNNING_JOB} : words \\(RUNNING\\)$`));
+  t.regex((await flink('list', '-a')).out, new RegExp(`Terminated Jobs -+\\n.* : ${FAILED_JOB} : words \\(FAILED\\)`));
+  t.is((JSON.parse((await flink('list', '--json')).out) as unknown[]).length, 2);
+});
+
+test('cancel says what it did, and why it could not', async (t) => {
+  const { flink, gateway } = await start(t);
+  t.deepEqual(await flink('cancel', RUNNING_JOB), { code: 0, out: `Cancelling job ${RUNNING_JOB}.\nCancelled job ${RUNNING_JOB}.\n`, error: '' });
+  t.deepEqual(gateway.cancelled, [RUNNING_JOB]);
+  const bad = await flink('cancel', 'xyz');
+  t.is(bad.code, 1);
+  t.is(bad.out, 'Cannot parse JobID from "xyz". The expected format is [0-9a-fA-F]{32}, e.g. fd72014d4c864993a2e5a9287b4a9c5d.\n\nUse the help option (-h or --help) to get help on the command.\n');
+  t.regex((await flink('cancel')).out, /^Missing JobID\. Specify a JobID to cancel a job\./);
+  const missing = await flink('cancel', '0'.repeat(32));
+  t.is(missing.code, 1);
+  t.regex(missing.error, /^\n-{60}\n The program finished with the following exception:\n\norg\.apache\.flink\.util\.FlinkException: Could not cancel job 0{32}\.\nCaused by: .*Job could not be found/);
+});
+
+test('run submits the bundle with arguments, parallelism and configuration', async (t) => {
+  const { flink, gateway, directory } = await start(t);
+  const ran = await flink('run', '-d', '-p', '3', '-Da.b=c', join(directory, 'job.ts'), '--input', 'x', '-p', '9');
+  t.deepEqual(ran, { code: 0, out: `Job has been submitted with JobID ${RUNNING_JOB}\n`, error: '' });
+  const request = gateway.requests[0];
+  t.deepEqual(request?.programArgs, ['--input', 'x', '-p', '9']);
+  t.deepEqual(request?.configuration, { 'client.working-directory': directory, 'a.b': 'c', 'parallelism.default': '3' });
+});
+
+test('a run that cannot start says why, without a bare stack trace', async (t) => {
+  const { flink, directory } = await start(t);
+  const missing = await flink('run', 'nosuch.ts');
+  t.is(missing.out, 'Could not get job jar and dependencies from JAR file: JAR file does not exist: nosuch.ts\n\nUse the help option (-h or --help) to get help on the command.\n');
+  t.regex((await flink('run', '--paralelism', '2', 'job.ts')).out, /^Unrecognized option: --paralelism\. Did you mean --parallelism\?/);
+  t.regex((await flink('run', '-p', 'two', 'job.ts')).out, /parallelism must be a whole number from 1 to 32768: two/);
+  t.regex((await flink('run', '-m', 'nowhere', 'job.ts')).out, /-m takes host:port/);
+  await writeFile(join(directory, 'broken.ts'), 'export default job(;');
+  const broken = await flink('run', join(directory, 'broken.ts'));
+  t.is(broken.code, 1);
+  t.regex(broken.error, /broken\.ts:1:20/);
+  await writeFile(join(directory, 'nothing.ts'), 'export const x = 1;');
+  t.regex((await flink('run', join(directory, 'nothing.ts'))).error, /no default export/);
+});
+
+test('when nothing listens the reason names the address', async (t) => {
+  const { flink } = await start(t);
+  const down = await flink('list', '-m', '127.0.0.1:1');
+  t.is(down.code, 1);
+  t.regex(down.error, /Failed to retrieve job list\.\nCaused by: java\.net\.ConnectException: Connection refused: 127\.0\.0\.1:1/);
+});
+
+test('help, version and unknown actions', async (t) => {
+  const { flink } = await start(t);
+  t.is((await flink('--version')).out, 'Version: 0.1.0, Commit ID: abcdef1\n');
+  const help = (await flink('--help')).out;
+  t.true(help.startsWith('./flink <ACTION> [OPTIONS] [ARGUMENTS]\n\nThe following actions are available:\n'));
+  t.true(help.split('\n').every((line) => line.length <= 80));
+  t.regex((await flink('run', '-h')).out, /Action "run" .*\n\n {2}Syntax: run \[OPTIONS\] <job-file> <arguments>/);
+  const none = await flink();
+  t.is(none.code, 1);
+  t.true(none.out.endsWith('\nPlease specify an action.\n'));
+  const unknown = await flink('foo');
+  t.is(unknown.code, 1);
+  t.true(unknown.out.startsWith('"foo" is not a valid action.\n\nValid actions are "run", "info", "list", or "cancel".\n'));
+});
