@@ -7,7 +7,7 @@
  * Parsed arguments are plain data and travel with the job: every rebuild gets the same.
  */
 import { resolve } from 'node:path';
-import { nearMiss } from '../base/near-miss.ts';
+import { nearest } from '../config/near-miss.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { JsonObject, JsonValue } from '../protocol/json.ts';
 
@@ -118,7 +118,7 @@ function readFlag(word: string, specs: ArgumentSpecs): { readonly name: string; 
   const [, name, inline] = word.match(/^--?([^=-][^=]*)(?:=([\s\S]*))?$/) ?? [];
   if (name === undefined) throw invalid(`'${word}' is not an argument; arguments are written --name value. Arguments:\n${usageOf(specs)}`);
   if (!Object.hasOwn(specs, name)) {
-    const near = nearMiss(name, Object.keys(specs));
+    const near = nearest(name, Object.keys(specs));
     throw invalid(`unknown argument --${name}${near === null ? '' : `, did you mean --${near}?`} Arguments:\n${usageOf(specs)}`);
   }
   return { name, inline };

@@ -8,6 +8,7 @@ import type { JsonObject } from '../protocol/json.ts';
 import { chainsOf, type Chain } from './chains.ts';
 import type { JobEdge, JobGraph, JobVertex, ProgramRef } from './job-graph.ts';
 import { digestOf, planOf } from './plan.ts';
+import { checkPlanRules } from './plan-rules.ts';
 import type { StreamEdge, StreamGraph, StreamNode } from './stream-graph.ts';
 
 /** Everything of a submission besides the program's graph. */
@@ -20,10 +21,11 @@ export interface JobGraphOptions {
   readonly submittedAtMs: number;
 }
 
-/** Makes the JobGraph of a built program. */
+/** Makes the JobGraph of a built program. Throws PLAN_INVALID when it breaks a rule that the configuration sets. */
 export function jobGraphOf(graph: StreamGraph, options: JobGraphOptions): JobGraph {
   const configuration = { ...options.configuration, ...graph.configuration };
   const { chains, crossing } = chainsOf(graph, isChainingEnabled(configuration));
+  checkPlanRules(graph, crossing, configuration);
   const vertexOf = new Map(chains.flatMap((chain) => chain.nodes.map((node) => [node.id, vertexIdOf(chain)] as const)));
   const plan = planOf(graph);
   return {

@@ -88,7 +88,6 @@ function hashBySchema(schema: JsonObject, name: string): KeyHash {
     case 'boolean':
     case 'literal':
     case 'number':
-    case 'number':
     case 'int64':
     case 'timestamp':
       return hashKey;

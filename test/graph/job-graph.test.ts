@@ -3,7 +3,9 @@ import test from 'ava';
 import { flinkJson, executionPlanOf, restPlanOf } from '../../src/graph/plan-json.ts';
 import { consumersOf } from '../../src/graph/job-graph.ts';
 import { digestOf, explainMismatch, planOf } from '../../src/graph/plan.ts';
+import { ClusterError } from '../../src/protocol/errors.ts';
 import { canonicalJson } from '../../src/protocol/json.ts';
+import { t as types } from '../../src/types/t.ts';
 import { graphOf, jobOf } from '../api/build.ts';
 import type { StreamExecutionEnvironment } from '../../src/index.ts';
 
@@ -109,6 +111,23 @@ test('equal programs have equal digests; a difference is named', (t) => {
   const other = planOf(graphOf(wordCount, { 'parallelism.default': '2' }));
   t.not(digestOf(other), digestOf(plan));
   t.true(explainMismatch(plan, other).includes("operator 2 'tokenizer': parallelism was 1, now 2"));
+});
+
+test('pipeline.generic-types: false asks for a type where records cross tasks', (t) => {
+  const strict = { 'pipeline.generic-types': 'false' };
+  const error = t.throws(() => jobOf(wordCount, strict), { instanceOf: ClusterError, message: /the output of 'tokenizer' has no declared type/ });
+  t.is(error?.code, 'PLAN_INVALID');
+  t.notThrows(() =>
+    jobOf((env) => {
+      env.fromElements('a b').flatMap((line) => line.split(' ')).returns(types.string).keyBy((word) => word).reduce((a) => a).print();
+    }, strict),
+  );
+});
+
+test('pipeline.auto-generate-uids: false asks for a uid on every operator', (t) => {
+  const strict = { 'pipeline.auto-generate-uids': 'false' };
+  t.throws(() => jobOf(wordCount, strict), { message: /'tokenizer', 'counter', 'Sink: print-sink' has no uid/ });
+  t.notThrows(() => jobOf((env) => void env.fromElements(1).uid('source').print().uid('sink'), strict));
 });
 
 test('flink info prints the execution plan in the layout of Flink', (t) => {

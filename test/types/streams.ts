@@ -68,6 +68,8 @@ export function keys(): void {
   assertType<typeof byField, KeyedStream<Order, boolean>>(true);
   const byWord = words.keyBy(([word]) => word);
   assertType<typeof byWord, KeyedStream<[word: string, count: number], string>>(true);
+  const byIndex = words.keyBy(0);
+  assertType<typeof byIndex, KeyedStream<[word: string, count: number], string>>(true);
   const byBuyer = orders.keyBy((order) => order.buyer, buyerType);
   assertType<typeof byBuyer, KeyedStream<Order, { readonly name: string }>>(true);
   // @ts-expect-error an object key needs a declared type
