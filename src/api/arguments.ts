@@ -23,8 +23,8 @@ export interface Argument<T> {
   /** Undefined: absent unless given. */
   readonly fallback: JsonValue | undefined;
   readonly description: string | undefined;
-  /** Undefined when `text` is not what is expected. */
-  parse(text: string): JsonValue | undefined;
+  /** Undefined when `text` is not what is expected. Relative paths are meant from `workingDirectory`. */
+  parse(text: string, workingDirectory: string): JsonValue | undefined;
 }
 
 /** The arguments that a job declares, by name. */
@@ -54,7 +54,7 @@ export const arg = {
    * A path or URI. A relative path is resolved where the job is submitted, so that every process means the same file.
    */
   path: <const O extends ArgumentOptions<string>>(options?: O) =>
-    argument<Given<string, O>>('a path', options, (text) => (/^[a-z][a-z0-9+.-]*:/i.test(text) ? text : resolve(text))),
+    argument<Given<string, O>>('a path', options, (text, from) => (/^[a-z][a-z0-9+.-]*:/i.test(text) ? text : resolve(from, text))),
   /** A safe integer. */
   int: <const O extends ArgumentOptions<number>>(options?: O) =>
     argument<Given<number, O>>('an integer', options, (text) => (/^[+-]?\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined)),
@@ -72,7 +72,7 @@ export const arg = {
 };
 
 /** Parses command-line words. Throws PROGRAM_INVALID naming the argument. */
-export function parseArguments(specs: ArgumentSpecs, words: readonly string[]): JsonObject {
+export function parseArguments(specs: ArgumentSpecs, words: readonly string[], workingDirectory: string): JsonObject {
   const given: Record<string, JsonValue> = {};
   for (let i = 0; i < words.length; i++) {
     const { name, inline } = readFlag(words[i] as string, specs);
@@ -83,7 +83,7 @@ export function parseArguments(specs: ArgumentSpecs, words: readonly string[]): 
     const text = inline ?? (takesNext ? next : 'true');
     if (text === undefined) throw invalid(`argument --${name} needs a value: ${spec.expects}`);
     if (name in given) throw invalid(`argument --${name} is given twice`);
-    given[name] = parseValue(name, spec, text);
+    given[name] = parseValue(name, spec.parse(text, workingDirectory), { spec, text });
   }
   return completeArguments(specs, given);
 }
@@ -98,7 +98,7 @@ export function completeArguments(specs: ArgumentSpecs, given: JsonObject): Json
   return { ...Object.fromEntries(defaults), ...given };
 }
 
-function argument<T>(expects: string, options: ArgumentOptions<unknown> | undefined, parse: (text: string) => JsonValue | undefined): Argument<T> {
+function argument<T>(expects: string, options: ArgumentOptions<unknown> | undefined, parse: Argument<T>['parse']): Argument<T> {
   const fallback = options?.default as JsonValue | undefined;
   return {
     expects,
@@ -124,8 +124,7 @@ function readFlag(word: string, specs: ArgumentSpecs): { readonly name: string; 
   return { name, inline };
 }
 
-function parseValue(name: string, spec: Argument<unknown>, text: string): JsonValue {
-  const value = spec.parse(text);
+function parseValue(name: string, value: JsonValue | undefined, { spec, text }: { spec: Argument<unknown>; text: string }): JsonValue {
   if (value === undefined) throw invalid(`argument --${name}: expected ${spec.expects}, not '${text}'`);
   return value;
 }

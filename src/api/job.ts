@@ -33,7 +33,7 @@ export function job<const A extends ArgumentSpecs = Record<never, never>>(option
   return {
     dreyJob: 1,
     name,
-    parseArgs: (words) => parseArguments(specs, words),
+    parseArgs: (words, workingDirectory = process.cwd()) => parseArguments(specs, words, workingDirectory),
     build(settings) {
       const args = completeArguments(specs, settings.args) as ArgumentsOf<A>;
       return withBuildTraps(() => buildGraph(name, settings, (env) => build(env, args)));

@@ -23,7 +23,7 @@ export async function infoAction(
     const loaded = await loadProgram(pathToFileURL(path).href);
     const parallelism = program.parallelism === null ? {} : { 'parallelism.default': String(program.parallelism) };
     const graph = buildProgram(loaded, {
-      args: loaded.parseArgs(program.programArgs),
+      args: loaded.parseArgs(program.programArgs, terminal.workingDirectory),
       configuration: { ...configuration, ...program.configuration, ...parallelism },
     });
     terminal.out(`${HEADING}\n${flinkJson(executionPlanOf(graph))}\n${'-'.repeat(HEADING.length)}\n\nNo description provided.\n`);

@@ -4,6 +4,7 @@
  */
 import { basename } from 'node:path';
 import { delay } from '../base/ports.ts';
+import { WORKING_DIRECTORY_KEY } from '../graph/stream-graph.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import { bundleJob, type JobBundle } from './bundle.ts';
 import type { ParsedCommand } from './command-line.ts';
@@ -15,8 +16,6 @@ import type { Terminal } from './terminal.ts';
 const POLL_MS_FIRST = 20;
 const POLL_MS_MAX = 500;
 const PROGRESS_INTERVAL_MS = 1000;
-/** Key under which the program learns from where relative paths are meant. */
-export const WORKING_DIRECTORY_KEY = 'client.working-directory';
 
 const INVOCATION_EXCEPTION = 'org.apache.flink.client.program.ProgramInvocationException';
 /** Flink's accumulator kinds as the classes that its client prints. */

@@ -68,12 +68,18 @@ export interface BuildSettings {
   readonly configuration: Readonly<Record<string, string>>;
 }
 
+/** Key of `BuildSettings.configuration` under which a client says from where relative paths are meant. */
+export const WORKING_DIRECTORY_KEY = 'client.working-directory';
+
 /** A job program, as the default export of a job module (made by `job()` of the api room). */
 export interface JobProgram {
   readonly dreyJob: 1;
   readonly name: string;
-  /** Parses `--key value` words into args. Throws `ClusterError` PROGRAM_INVALID naming the argument. */
-  parseArgs(words: readonly string[]): JsonObject;
+  /**
+   * Parses `--key value` words into args. Relative paths are meant from `workingDirectory`: that of the client, not of the
+   * process that parses (default: its own). Throws `ClusterError` PROGRAM_INVALID naming the argument.
+   */
+  parseArgs(words: readonly string[], workingDirectory?: string): JsonObject;
   /** Runs the user's build function under the build-phase traps. */
   build(settings: BuildSettings): StreamGraph;
 }

@@ -33,6 +33,7 @@ test('a switch takes a value that is true or false, and leaves other words alone
 
 test('a relative path is resolved where it is parsed', (t) => {
   t.is(program.parseArgs(['--input', 'some text.txt'])['input'], `${process.cwd()}/some text.txt`);
+  t.is(program.parseArgs(['--input', 'some text.txt'], '/home/me')['input'], '/home/me/some text.txt');
 });
 
 test('a negative number is a value', (t) => {
