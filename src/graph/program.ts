@@ -7,11 +7,23 @@ import { withLoadTraps } from './build-traps.ts';
 import { checkSamePlan, planOf } from './plan.ts';
 import type { BuildSettings, JobProgram, StreamGraph } from './stream-graph.ts';
 
+/** What a bundle's `import 'drey'` loads. By URL: nothing below the API may depend on it. */
+const API_ENTRY = new URL('../index.js', import.meta.url).href;
+
+/**
+ * Loads the API that bundles import. Idempotent. A pre-warmed worker calls it early; `loadProgram` does so outside of
+ * the traps, which would slow it down.
+ */
+export async function preloadApi(): Promise<void> {
+  await import(API_ENTRY);
+}
+
 /**
  * Imports a job module and answers its default export. `moduleUrl`: a `file:` URL of a bundle or a module.
  * Throws PROGRAM_INVALID when the import fails (the cause says why) or the default export is not a `job(…)`.
  */
 export async function loadProgram(moduleUrl: string): Promise<JobProgram> {
+  await preloadApi();
   process.setSourceMapsEnabled(true); // Stack traces name the user's TypeScript, and traps tell packages from user code.
   const module = await withLoadTraps(moduleUrl, () => importModule(moduleUrl));
   return asProgram(module, moduleUrl);
