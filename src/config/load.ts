@@ -10,11 +10,11 @@ import { Configuration, isSecret } from './configuration.ts';
 import type { Finding } from './finding.ts';
 import { showFinding } from './finding.ts';
 import { parseFlatFile } from './flat-file.ts';
-import { nearest } from './near-miss.ts';
 import { parseNestedFile } from './nested-file.ts';
 import type { Option } from './option.ts';
 import { knownKeys, optionFor } from './options.ts';
 import { ValueError } from './value-types.ts';
+import { nearest } from './near-miss.ts';
 import { ClusterError } from '../protocol/errors.ts';
 
 /** Names of the configuration file in `FLINK_CONF_DIR`; the first that exists is read. */

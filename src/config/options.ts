@@ -57,8 +57,8 @@ export function optionFor(key: string): Option | undefined {
 }
 
 /** Every key without placeholder, deprecated spellings included; what near misses are looked for in. */
-export function knownKeys(): Iterable<string> {
-  return exact.keys();
+export function knownKeys(): readonly string[] {
+  return [...exact.keys()];
 }
 
 /** `metrics.reporter.<name>.port` matches any one word at `<name>`; `<...>` at the end matches any rest. */

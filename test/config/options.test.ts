@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { TABLE_VERSION } from '../../src/config/load.ts';
-import { nearest } from '../../src/config/near-miss.ts';
 import { optionFor, optionGroups, options } from '../../src/config/options.ts';
 
 const all = optionGroups.flatMap((group) => group.options);
@@ -32,14 +31,6 @@ test('a family of keys is recognised by any name, and the closer description win
   t.is(optionFor('metrics.reporter.stsd.host'), options.reporterOther);
   t.is(optionFor('metrics.reporter'), undefined);
   t.is(optionFor('taskmanager.network.memory.min'), options.taskManagerNetworkMin);
-});
-
-test('the nearest key is found among case changes, omissions and swaps, and nothing is suggested for a stranger', (t) => {
-  const candidates = ['rest.port', 'rest.address'];
-  t.is(nearest('Rest.Port', candidates), 'rest.port');
-  t.is(nearest('rest.adress', candidates), 'rest.address');
-  t.is(nearest('rset.port', candidates), 'rest.port');
-  t.is(nearest('something.else', candidates), null);
 });
 
 test("the table's version is the package's", (t) => {
