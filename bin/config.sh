@@ -7,9 +7,10 @@ set -u
 
 # --- Where things are -------------------------------------------------------------------------------
 
-FLINK_BIN_DIR=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
-FLINK_HOME=$(dirname -- "$FLINK_BIN_DIR")
+FLINK_BIN_DIR=${BASH_SOURCE[0]%/*} # Absolute: the scripts source this file by their real path.
+FLINK_HOME=${FLINK_BIN_DIR%/*}
 : "${FLINK_CONF_DIR:=$FLINK_HOME/conf}"
+[[ $FLINK_CONF_DIR == /* ]] || FLINK_CONF_DIR=$PWD/$FLINK_CONF_DIR
 export FLINK_HOME FLINK_BIN_DIR FLINK_CONF_DIR
 
 FLINK_CONF_FILE=$FLINK_CONF_DIR/flink-conf.yaml
@@ -17,14 +18,19 @@ FLINK_CONF_FILE=$FLINK_CONF_DIR/flink-conf.yaml
 
 # --- Keys that the scripts themselves need ------------------------------------------------------------
 
-# One pass over the file, flat or nested, into CONF. All checks happen in the processes: what is
-# malformed here is reported there, with its line.
+# One pass over the file, flat or nested, into CONF; other sections are skipped unread. All checks happen in
+# the processes: what is malformed here is reported there, with its line.
 declare -A CONF=()
 read_configuration() {
   [ -f "$FLINK_CONF_FILE" ] || return 0
-  local line indent key value depth prefix
+  local line indent key value depth prefix wanted=false
   local -a path=() indents=()
   while IFS= read -r line || [ -n "$line" ]; do
+    case $line in
+      env[.:]* | high-availability[.:]* | recovery[.:]*) wanted=true ;;
+      [![:space:]#]*) wanted=false ;;
+    esac
+    $wanted || continue
     line=${line%$'\r'}
     [[ $line =~ ^([[:space:]]*)([A-Za-z0-9._-]+):([[:space:]]+(.*))?$ ]] || continue
     indent=${#BASH_REMATCH[1]} key=${BASH_REMATCH[2]} value=${BASH_REMATCH[4]:-}
@@ -46,18 +52,14 @@ read_configuration() {
 }
 read_configuration
 
-conf() { # key [fallback]
-  printf '%s' "${CONF[$1]-${2-}}"
-}
-
-: "${FLINK_LOG_DIR:=$(conf env.log.dir "$FLINK_HOME/log")}"
-: "${FLINK_PID_DIR:=$(conf env.pid.dir /tmp)}"
+: "${FLINK_LOG_DIR:=${CONF[env.log.dir]-$FLINK_HOME/log}}"
+: "${FLINK_PID_DIR:=${CONF[env.pid.dir]-/tmp}}"
 : "${FLINK_IDENT_STRING:=${USER-}}"
-: "${MAX_LOG_FILE_NUMBER:=$(conf env.log.max 10)}"
-: "${ROOT_LOG_LEVEL:=$(conf env.log.level INFO)}"
-: "${FLINK_NODE_OPTS:=$(conf env.node.opts)}"
-HIGH_AVAILABILITY=$(conf high-availability.type "$(conf high-availability "$(conf recovery.mode NONE)")")
-export FLINK_LOG_DIR FLINK_PID_DIR FLINK_IDENT_STRING MAX_LOG_FILE_NUMBER ROOT_LOG_LEVEL HOSTNAME
+: "${MAX_LOG_FILE_NUMBER:=${CONF[env.log.max]-10}}"
+: "${ROOT_LOG_LEVEL:=${CONF[env.log.level]-INFO}}"
+: "${FLINK_NODE_OPTS:=${CONF[env.node.opts]-}}"
+HIGH_AVAILABILITY=${CONF[high-availability.type]-${CONF[high-availability]-${CONF[recovery.mode]-NONE}}}
+export FLINK_LOG_DIR FLINK_PID_DIR FLINK_IDENT_STRING MAX_LOG_FILE_NUMBER ROOT_LOG_LEVEL FLINK_NODE_OPTS HOSTNAME
 
 NODE=${FLINK_NODE:-node}
 

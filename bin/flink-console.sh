@@ -2,23 +2,27 @@
 # Runs a process in the foreground, for containers and service managers.
 #   flink-console.sh (standalonesession|taskexecutor) [args]
 
-. "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/config.sh"
+self=$(readlink -f -- "${BASH_SOURCE[0]}")
+. "${self%/*}/config.sh"
+. "${self%/*}/daemons.sh"
 
-daemon=${1-}
-[ $# -ge 1 ] && shift
-case $daemon in
-  standalonesession) entry=jobmanager node_args=(--disallow-code-generation-from-strings) ;;
-  taskexecutor) entry=taskmanager node_args=() ;;
-  *) echo "Usage: flink-console.sh (standalonesession|taskexecutor) [args]"; exit 1 ;;
-esac
-
+[ $# -ge 1 ] || { echo "Usage: flink-console.sh (standalonesession|taskexecutor) [args]"; exit 1; }
+choose_daemon "$1" || exit 1
+shift
 require_node
-mkdir -p -- "$FLINK_PID_DIR" "$FLINK_LOG_DIR" || exit 1
-pid_file=$FLINK_PID_DIR/flink-$FLINK_IDENT_STRING-$daemon.pid
-id=0
-[ -f "$pid_file" ] && id=$(grep -c '' "$pid_file")
-echo $$ >>"$pid_file"
-export DREY_LOG_FILE=$FLINK_LOG_DIR/flink-$FLINK_IDENT_STRING-$daemon-$id-$HOSTNAME.log DREY_LOG_CONSOLE=1
+make_directories
+
+# A container that restarts meets its own old pids: with none alive, numbering starts at 0 again.
+lock
+read_pids
+count_running
+[ "$running" -gt 0 ] || pids=()
+prefix=$FLINK_LOG_DIR/flink-$FLINK_IDENT_STRING-$daemon-${#pids[@]}-$HOSTNAME
+pids+=($$)
+write_pids
+unlock
+
+export DREY_LOG_FILE=$prefix.log DREY_LOG_CONSOLE=1
 echo "Starting $daemon as a console application on host $HOSTNAME."
 # shellcheck disable=SC2086 # options are words
 exec "$NODE" --enable-source-maps "${node_args[@]}" $FLINK_NODE_OPTS \

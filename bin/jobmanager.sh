@@ -3,7 +3,8 @@
 
 USAGE="Usage: jobmanager.sh ((start|start-foreground) [args])|stop|stop-all"
 
-. "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/config.sh"
+self=$(readlink -f -- "${BASH_SOURCE[0]}")
+. "${self%/*}/config.sh"
 
 verb=${1-}
 [ $# -ge 1 ] && shift

@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
 # Stops the TaskManagers of conf/workers, then the JobManagers of conf/masters.
 
-. "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/config.sh"
+self=$(readlink -f -- "${BASH_SOURCE[0]}")
+. "${self%/*}/config.sh"
+. "${self%/*}/daemons.sh"
 
 read_workers
 refuse_remote_hosts workers "${WORKERS[@]}"
+make_directories
+
+choose_daemon taskexecutor
 for _ in "${WORKERS[@]}"; do
-  "$FLINK_BIN_DIR/taskmanager.sh" stop
+  stop_last
 done
 
 masters=1
@@ -14,6 +19,7 @@ if [[ ${HIGH_AVAILABILITY,,} == zookeeper ]]; then
   read_masters
   masters=${#MASTERS[@]}
 fi
+choose_daemon standalonesession
 for ((i = 0; i < masters; i++)); do
-  "$FLINK_BIN_DIR/jobmanager.sh" stop
+  stop_last
 done

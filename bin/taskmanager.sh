@@ -3,7 +3,8 @@
 
 USAGE="Usage: taskmanager.sh (start|start-foreground|stop|stop-all) [args]"
 
-. "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/config.sh"
+self=$(readlink -f -- "${BASH_SOURCE[0]}")
+. "${self%/*}/config.sh"
 
 verb=${1-}
 [ $# -ge 1 ] && shift
