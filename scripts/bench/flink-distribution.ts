@@ -20,7 +20,6 @@ export const CACHE_DIRECTORY = resolve('.cache');
 const FLINK_DIRECTORY = join(CACHE_DIRECTORY, 'flink');
 const JAVA_SOURCES = resolve('scripts/bench/java');
 const START_TIMEOUT_MS = 60_000;
-const SLOTS = 4;
 
 /** From the `env.java.opts.all` of Flink's own config.yaml. */
 const JAVA_MODULE_OPTIONS = [
@@ -92,12 +91,13 @@ function javaVersion(): string {
   return runCommand('java', ['--version']).stdout.split('\n')[0] ?? 'unknown';
 }
 
-/** How to start a cluster: its slots are spread over `taskManagers` processes. */
+/** Processes and slots of a cluster. */
 export interface ClusterOptions {
-  readonly taskManagers: 1 | 2;
+  readonly taskManagers: number;
+  readonly slotsPerTaskManager: number;
 }
 
-/** Starts a cluster of four slots and waits until they have registered. `startMs` is that wait. */
+/** Starts a cluster and waits until all slots have registered. `startMs` is that wait. */
 export async function startFlink(
   flink: FlinkDistribution,
   options: ClusterOptions,
@@ -105,13 +105,13 @@ export async function startFlink(
   const home = join(FLINK_DIRECTORY, `cluster-${process.pid}`);
   rmSync(home, { recursive: true, force: true });
   const [restPort = 0, rpcPort = 0] = await freePorts(2);
-  writeConfiguration(home, { restPort, rpcPort, slotsPerTaskManager: SLOTS / options.taskManagers });
+  writeConfiguration(home, { restPort, rpcPort, slotsPerTaskManager: options.slotsPerTaskManager });
   const startedMs = clock.monotonicMs();
   const processes = [startJobManager(flink, home)];
-  for (let i = 0; i < options.taskManagers; i++) processes.push(startTaskManager(flink, home, i, SLOTS / options.taskManagers));
+  for (let i = 0; i < options.taskManagers; i++) processes.push(startTaskManager(flink, home, i, options.slotsPerTaskManager));
   const restUrl = `http://127.0.0.1:${restPort}`;
   try {
-    await awaitSlots(restUrl, SLOTS, START_TIMEOUT_MS);
+    await awaitSlots(restUrl, options.taskManagers * options.slotsPerTaskManager, START_TIMEOUT_MS);
   } catch (error) {
     const tails = processes.map(({ logFile }) => logTail(logFile)).join('\n');
     await stopAll(processes);
