@@ -16,7 +16,7 @@ export { DataStreamSink } from './api/data-stream-sink.ts';
 export { outputTag, state, tuple } from './api/declarations.ts';
 export type { Duration } from './api/duration.ts';
 export { StreamExecutionEnvironment } from './api/environment.ts';
-export type { LocalEnvironmentOptions } from './api/environment.ts';
+export type { LocalEnvironmentOptions, SourceOptions } from './api/environment.ts';
 export type {
   AsyncInput,
   AsyncMapOptions,

@@ -5,7 +5,8 @@
  *     bin/flink run examples/streaming/CustomSource.ts --count 1000 -p 2
  */
 import { NO_TIMESTAMP, arg, job, t } from 'drey';
-import type { EnumeratorContext, JsonValue, PollResult, ReaderContext, RecordBatch, Source, SourceReader, SourceSplit, SplitEnumerator } from 'drey';
+import type { EnumeratorContext, JsonValue, SourceSplit, SplitEnumerator } from 'drey';
+import type { PollResult, ReaderContext, RecordBatch, Source, SourceReader } from 'drey';
 
 /** Indexes `next..end`, the end excluded. `next` moves as the split is read. */
 interface RangeSplit extends SourceSplit {
@@ -123,12 +124,16 @@ function fibonacciSource(count: number): Source<number, RangeSplit> {
     name: 'Fibonacci',
     boundedness: 'bounded',
     type: t.int32,
-    createEnumerator: (context, restored) => new RangeEnumerator(context, restored === null ? ranges(count) : (restored as unknown as RangeSplit[])),
+    createEnumerator(context, restored) {
+      return new RangeEnumerator(context, restored === null ? ranges(count) : (restored as unknown as RangeSplit[]));
+    },
     createReader: (context) => new RangeReader(context),
   };
 }
 
-export default job({ name: 'Custom Source', args: { count: arg.int({ default: 1000, description: 'numbers in all' }) } }, (env, { count }) => {
+const args = { count: arg.int({ default: 1000, description: 'numbers in all' }) };
+
+export default job({ name: 'Custom Source', args }, (env, { count }) => {
   env
     .fromSource(fibonacciSource(count))
     .keyBy((n) => n % 2 === 0)

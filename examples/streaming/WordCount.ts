@@ -17,8 +17,15 @@ const TEXT = [
   'Some nuts it finds, some nuts the jay finds first, and some grow into trees.',
 ];
 
-export default job({ name: 'WordCount', args: { input: arg.path({ optional: true }), output: arg.path({ optional: true }) } }, (env, args) => {
-  const text = args.input === undefined ? env.fromCollection(TEXT).name('in-memory-input') : env.readTextFile(args.input).name('file-input');
+const args = {
+  input: arg.path({ optional: true, description: 'a file, a directory or a glob' }),
+  output: arg.path({ optional: true, description: 'a directory for the counts' }),
+};
+
+export default job({ name: 'WordCount', args }, (env, { input, output }) => {
+  const text = input === undefined
+    ? env.fromCollection(TEXT).name('in-memory-input')
+    : env.readTextFile(input).name('file-input');
 
   const counts = text
     .flatMap((line) => line.toLowerCase().split(/\W+/).filter((word) => word !== '').map((word) => tuple(word, 1)))
@@ -27,6 +34,6 @@ export default job({ name: 'WordCount', args: { input: arg.path({ optional: true
     .sum(1)
     .name('counter');
 
-  if (args.output === undefined) counts.print().name('print-sink');
-  else counts.writeAsText(args.output).name('file-sink');
+  if (output === undefined) counts.print().name('print-sink');
+  else counts.writeAsText(output).name('file-sink');
 });

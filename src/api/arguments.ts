@@ -56,11 +56,9 @@ export const arg = {
   path: <const O extends ArgumentOptions<string>>(options?: O) =>
     argument<Given<string, O>>('a path', options, (text, from) => (/^[a-z][a-z0-9+.-]*:/i.test(text) ? text : resolve(from, text))),
   /** A safe integer. */
-  int: <const O extends ArgumentOptions<number>>(options?: O) =>
-    argument<Given<number, O>>('an integer', options, (text) => (/^[+-]?\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined)),
+  int: <const O extends ArgumentOptions<number>>(options?: O) => argument<Given<number, O>>('an integer', options, parseInteger),
   /** A finite number. */
-  number: <const O extends ArgumentOptions<number>>(options?: O) =>
-    argument<Given<number, O>>('a number', options, (text) => (text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : undefined)),
+  number: <const O extends ArgumentOptions<number>>(options?: O) => argument<Given<number, O>>('a number', options, parseNumber),
   /** A switch, false unless given: `--verbose`, `--verbose=false`. */
   boolean: (options?: { readonly description?: string }) => ({
     ...argument<boolean>('true or false', { ...options, default: false }, parseBoolean),
@@ -108,6 +106,16 @@ function argument<T>(expects: string, options: ArgumentOptions<unknown> | undefi
     description: options?.description,
     parse,
   };
+}
+
+function parseInteger(text: string): number | undefined {
+  const isInteger = /^[+-]?\d+$/.test(text) && Number.isSafeInteger(Number(text));
+  return isInteger ? Number(text) : undefined;
+}
+
+function parseNumber(text: string): number | undefined {
+  const isFinite = text.trim() !== '' && Number.isFinite(Number(text));
+  return isFinite ? Number(text) : undefined;
 }
 
 function parseBoolean(text: string): boolean | undefined {

@@ -8,7 +8,7 @@
  * operator of its own: `asyncMap`.
  */
 import type * as f from '../graph/functions.ts';
-import type { KeySpec, OperatorSpec } from '../graph/operator-spec.ts';
+import type { AggregateData, KeySpec, OperatorSpec } from '../graph/operator-spec.ts';
 import { formatRecord } from '../graph/record-format.ts';
 import type { Partitioning } from '../graph/stream-graph.ts';
 import type { OperatorDraft, Outlet } from '../graph/stream-graph-builder.ts';
@@ -83,7 +83,7 @@ export class DataStream<T> {
   keyBy<K>(selector: f.KeySelector<T, K>, type: TypeDescriptor<K>): KeyedStream<T, K>;
   keyBy<K extends PrimitiveKey>(selector: f.KeySelector<T, K>): KeyedStream<T, K>;
   keyBy(selectorOrField: f.KeySelector<T, unknown> | string | number, type?: TypeDescriptor<unknown>): KeyedStream<T, unknown> {
-    const selector = typeof selectorOrField === 'function' ? selectorOrField : (value: T) => (value as Record<string | number, unknown>)[selectorOrField];
+    const selector = typeof selectorOrField === 'function' ? selectorOrField : fieldSelector<T>(selectorOrField);
     return new KeyedStream(this.environment, this.outlets, { selector: selector as f.KeySelector<unknown, unknown>, type: type ?? null });
   }
 
@@ -199,7 +199,7 @@ export class DataStream<T> {
 
   /** Type of the records, when it was declared. @internal */
   get type(): TypeDescriptor<T> | null {
-    const types = new Set(this.outlets.map(({ operator, sideOutput }) => (sideOutput === null ? operator.outputType : operator.sideOutputs.get(sideOutput))));
+    const types = new Set(this.outlets.map(typeOf));
     const [only] = types;
     return types.size === 1 ? ((only ?? null) as TypeDescriptor<T> | null) : null;
   }
@@ -326,7 +326,16 @@ export class KeyedStream<T, K> extends DataStream<T> {
     return super.connect(other) as ConnectedStreams<T, U, unknown> as ConnectedStreams<T, U, K>;
   }
 
-  private aggregate(op: 'sum' | 'min' | 'max' | 'minBy' | 'maxBy', field: string | number | undefined, first = true): SingleOutputStream<T> {
-    return this.transform('Keyed Aggregation', { kind: 'keyed.aggregate', data: { op, field: field ?? null, first }, user: {} }, this.type);
+  private aggregate(op: AggregateData['op'], field: string | number | undefined, first = true): SingleOutputStream<T> {
+    const data = { op, field: field ?? null, first };
+    return this.transform('Keyed Aggregation', { kind: 'keyed.aggregate', data, user: {} }, this.type);
   }
+}
+
+function fieldSelector<T>(field: string | number): f.KeySelector<T, unknown> {
+  return (value) => (value as Record<string | number, unknown>)[field];
+}
+
+function typeOf({ operator, sideOutput }: Outlet): TypeDescriptor<unknown> | null {
+  return sideOutput === null ? operator.outputType : (operator.sideOutputs.get(sideOutput) ?? null);
 }

@@ -10,7 +10,10 @@ export type Duration = number | `${number} ${keyof typeof UNITS_MS}`;
 export function durationMs(duration: Duration, option: string): number {
   const ms = typeof duration === 'number' ? duration : parse(duration);
   if (Number.isFinite(ms) && ms >= 0) return ms;
-  throw new ClusterError('PLAN_INVALID', `${option}: '${duration}' is not a duration; write milliseconds, or for example '10 s' (units: ms, s, min, h, d)`);
+  throw new ClusterError(
+    'PLAN_INVALID',
+    `${option}: '${duration}' is not a duration; write milliseconds, or for example '10 s' (units: ms, s, min, h, d)`,
+  );
 }
 
 function parse(text: string): number {

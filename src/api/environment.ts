@@ -20,6 +20,14 @@ export interface LocalEnvironmentOptions {
   readonly configuration?: Readonly<Record<string, string>>;
 }
 
+/** Options of `fromSource`. */
+export interface SourceOptions<T> {
+  /** Instead of the source's own; shown as `Source: <name>`. */
+  readonly name?: string;
+  /** Instead of the source's own. */
+  readonly type?: TypeDescriptor<T>;
+}
+
 const LOCAL_JOB_NAME = 'Flink Streaming Job';
 const COLLECT_ID = 'executeAndCollect';
 
@@ -51,7 +59,7 @@ export class StreamExecutionEnvironment {
   }
 
   /** A built-in source (`fileSource`, `dataGenerator`) or a user-defined one. */
-  fromSource<T>(source: sources.BuiltInSource<T> | Source<T>, options: { readonly name?: string; readonly type?: TypeDescriptor<T> } = {}): SingleOutputStream<T> {
+  fromSource<T>(source: sources.BuiltInSource<T> | Source<T>, options: SourceOptions<T> = {}): SingleOutputStream<T> {
     const { name, spec, type, serialReason } = 'spec' in source ? source : customSource(source);
     const draft = this.builder.add({
       spec,

@@ -130,12 +130,15 @@ function withMethods<M extends string>(input: object, methods: readonly M[], ope
   if (typeof input === 'function') return { [methods[0] as M]: input } as Record<M, unknown>;
   requireMethods(input, methods, operator);
   const names = [...methods, 'open', 'close'].filter((name) => typeof Reflect.get(input, name) === 'function');
-  return Object.fromEntries(names.map((name) => [name, (Reflect.get(input, name) as () => unknown).bind(input)])) as Record<M, unknown> & Lifecycle;
+  const bound = names.map((name) => [name, (Reflect.get(input, name) as () => unknown).bind(input)] as const);
+  return Object.fromEntries(bound) as Record<M, unknown> & Lifecycle;
 }
 
 function requireMethods(input: unknown, methods: readonly string[], operator: string): void {
-  const missing = methods.filter((name) => typeof input !== 'object' || input === null || typeof Reflect.get(input, name) !== 'function');
-  if (missing.length > 0) throw invalidPlan(`${operator} needs a function, or an object with the method ${missing.map((name) => `${name}(…)`).join(' and ')}`);
+  const isObject = typeof input === 'object' && input !== null;
+  const missing = methods.filter((name) => !isObject || typeof Reflect.get(input, name) !== 'function');
+  if (missing.length === 0) return;
+  throw invalidPlan(`${operator} needs a function, or an object with the method ${missing.map((name) => `${name}(…)`).join(' and ')}`);
 }
 
 function resolveAsyncOptions<T, R>(options: AsyncMapOptions<T, R>): f.AsyncOptions<T, R> {
@@ -153,7 +156,9 @@ function resolveAsyncOptions<T, R>(options: AsyncMapOptions<T, R>): f.AsyncOptio
 
 function resolveRetry<R>(retry: AsyncRetryOptions<R>, timeoutMs: number): f.AsyncRetry<R> {
   const { attemptsMax, delay, backoffMultiplier = 1, delayMax = timeoutMs, ifResult, ifError } = retry;
-  if (!Number.isInteger(attemptsMax) || attemptsMax < 1) throw invalidOption('asyncMap', 'retry.attemptsMax', attemptsMax, 'an integer above 0');
+  if (!Number.isInteger(attemptsMax) || attemptsMax < 1) {
+    throw invalidOption('asyncMap', 'retry.attemptsMax', attemptsMax, 'an integer above 0');
+  }
   if (!(backoffMultiplier >= 1)) throw invalidOption('asyncMap', 'retry.backoffMultiplier', backoffMultiplier, '1 or more');
   return {
     attemptsMax,

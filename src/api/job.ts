@@ -47,7 +47,8 @@ function buildGraph(name: string, settings: BuildSettings, build: (env: StreamEx
   if (typeof result === 'object' && result !== null && 'then' in result) {
     throw new ClusterError(
       'PROGRAM_INVALID',
-      `the build function of job '${name}' returned a promise. It only declares operators and must be synchronous: await in open(), in asyncMap or in a source`,
+      `the build function of job '${name}' returned a promise. It only declares operators and must be synchronous: ` +
+        'await in open(), in asyncMap or in a source',
     );
   }
   return builder.finish();

@@ -57,7 +57,9 @@ export interface DataGeneratorOptions<T> {
 /** Records made by a function of their index. */
 export function dataGenerator<T>(options: DataGeneratorOptions<T>): BuiltInSource<T> {
   const { generate, count, ratePerSecond, type } = options;
-  if (count !== undefined && (!Number.isSafeInteger(count) || count < 0)) throw invalidOption('dataGenerator', 'count', count, 'an integer, 0 or more');
+  if (count !== undefined && (!Number.isSafeInteger(count) || count < 0)) {
+    throw invalidOption('dataGenerator', 'count', count, 'an integer, 0 or more');
+  }
   if (ratePerSecond !== undefined) requirePositive('dataGenerator', 'ratePerSecond', ratePerSecond);
   const data = { count: count ?? null, perSecond: ratePerSecond ?? null };
   return { name: 'Data Generator Source', spec: { kind: 'source.datagen', data, user: { generate } }, type };
@@ -74,7 +76,9 @@ export interface SocketOptions {
 /** Text that a TCP server sends, one record per delimiter. Cannot be read in parallel, nor again. */
 export function socketSource(host: string, port: number, options: SocketOptions): BuiltInSource<string> {
   const { delimiter = '\n', retriesMax = 0 } = options;
-  if (!Number.isInteger(port) || port < 1 || port > 65535) throw invalidOption('socketTextStream', 'port', port, 'an integer from 1 to 65535');
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw invalidOption('socketTextStream', 'port', port, 'an integer from 1 to 65535');
+  }
   if (delimiter === '') throw invalidOption('socketTextStream', 'delimiter', delimiter, 'a text that is not empty');
   return {
     name: 'Socket Stream',
@@ -86,8 +90,10 @@ export function socketSource(host: string, port: number, options: SocketOptions)
 
 /** The integers `from..to`, both included. */
 export function sequenceSource(from: number, to: number): BuiltInSource<number> {
-  if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to)) throw invalidOption('fromSequence', 'bounds', `${from}, ${to}`, 'two safe integers');
-  if (from > to) throw invalidOption('fromSequence', 'bounds', `${from}, ${to}`, 'a start that is not after the end');
+  const areIntegers = Number.isSafeInteger(from) && Number.isSafeInteger(to);
+  if (!areIntegers || from > to) {
+    throw invalidOption('fromSequence', 'bounds', `${from}, ${to}`, 'two safe integers, the first not above the second');
+  }
   return { name: 'Sequence Source', spec: { kind: 'source.sequence', data: { from, to }, user: {} }, type: t.number };
 }
 

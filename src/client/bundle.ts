@@ -95,7 +95,8 @@ async function runEsbuild(entry: string, options: BundleOptions): Promise<Bundle
   } catch (thrown) {
     const { errors = [] } = thrown as Partial<BuildFailure>;
     if (errors.length === 0) throw thrown;
-    throw new ClusterError('PROGRAM_INVALID', errors.slice(0, ERRORS_MAX).map((error) => placeOf(error, directory) + codeFrameOf(error)).join('\n'));
+    const places = errors.slice(0, ERRORS_MAX).map((error) => placeOf(error, directory) + codeFrameOf(error));
+    throw new ClusterError('PROGRAM_INVALID', places.join('\n'));
   }
 }
 
@@ -113,7 +114,10 @@ function sealBundle(result: Bundled): Uint8Array {
 function requireDefaultExport(result: Bundled, path: string): void {
   const exported = Object.values(result.metafile.outputs).flatMap((output) => output.exports);
   if (exported.includes('default')) return;
-  throw new ClusterError('PROGRAM_INVALID', `${path} has no default export. A job module ends in: export default job({ name: '…' }, (env) => { … })`);
+  throw new ClusterError(
+    'PROGRAM_INVALID',
+    `${path} has no default export. A job module ends in: export default job({ name: '…' }, (env) => { … })`,
+  );
 }
 
 function userFilesOf(result: Bundled, directory: string): readonly string[] {

@@ -36,7 +36,8 @@ export async function typecheck(path: string): Promise<TypecheckResult> {
   const file = resolve(path);
   const compiler = findCompiler(file);
   if (compiler === null) {
-    return { kind: 'skipped', reason: `no TypeScript found from ${dirname(file)}: types were not checked (npm install --save-dev typescript)` };
+    const reason = `no TypeScript found from ${dirname(file)}: types were not checked (npm install --save-dev typescript)`;
+    return { kind: 'skipped', reason };
   }
   const directory = await mkdtemp(join(tmpdir(), 'drey-typecheck-'));
   try {
@@ -65,7 +66,7 @@ function findCompiler(file: string): string | null {
 function checkConfig(file: string): object {
   const ancestors = ancestorsOf(dirname(file));
   const projectConfig = ancestors.map((directory) => join(directory, 'tsconfig.json')).find((path) => existsSync(path));
-  const typeRoots = [...ancestors, PACKAGE_ROOT].map((directory) => join(directory, 'node_modules', '@types')).filter((path) => existsSync(path));
+  const typeRoots = [...ancestors, PACKAGE_ROOT].map((root) => join(root, 'node_modules', '@types')).filter((path) => existsSync(path));
   return {
     ...(projectConfig === undefined ? {} : { extends: projectConfig }),
     compilerOptions: {
@@ -131,5 +132,6 @@ function readErrors(output: string): readonly string[] {
 }
 
 function isNotFound(thrown: unknown): boolean {
-  return thrown instanceof Error && 'code' in thrown && (thrown.code === 'MODULE_NOT_FOUND' || thrown.code === 'ERR_PACKAGE_PATH_NOT_EXPORTED');
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : null;
+  return code === 'MODULE_NOT_FOUND' || code === 'ERR_PACKAGE_PATH_NOT_EXPORTED';
 }

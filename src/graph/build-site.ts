@@ -20,7 +20,8 @@ export function buildSite(): BuildSite {
 export function planError(site: BuildSite, message: string): ClusterError {
   const frames = userFrames(site);
   const place = frames[0]?.match(/\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?$/)?.[1];
-  const error = new ClusterError('PLAN_INVALID', place === undefined ? message : `${message} (declared at ${place.replace('file://', '')})`);
+  const where = place === undefined ? '' : ` (declared at ${place.replace('file://', '')})`;
+  const error = new ClusterError('PLAN_INVALID', message + where);
   error.stack = [`${error.name}: ${error.message}`, ...frames].join('\n');
   return error;
 }

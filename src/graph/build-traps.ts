@@ -116,8 +116,8 @@ function originOf(caller: Caller): SourceMapping | null {
 
 function placeOf(caller: Caller): string {
   const origin = originOf(caller);
-  const place = origin ? [origin.originalSource, origin.originalLine + 1, origin.originalColumn + 1] : [caller.file, caller.line, caller.column];
-  return place.join(':').replace('file://', '');
+  if (!origin) return `${caller.file}:${caller.line}:${caller.column}`.replace('file://', '');
+  return `${origin.originalSource}:${origin.originalLine + 1}:${origin.originalColumn + 1}`.replace('file://', '');
 }
 
 /** The first frame outside this file, in generated positions; null when there is none. */
@@ -129,7 +129,8 @@ function callerOf(): Caller | null {
     Error.prepareStackTrace = (_error, frames) => frames;
     const frames = new Error('caller').stack as unknown as NodeJS.CallSite[];
     const frame = frames.find((site) => site.getFileName() !== OWN_URL && site.getFileName() !== null);
-    return frame ? { file: frame.getFileName() ?? '', line: frame.getLineNumber() ?? 0, column: frame.getColumnNumber() ?? 0 } : null;
+    if (!frame) return null;
+    return { file: frame.getFileName() ?? '', line: frame.getLineNumber() ?? 0, column: frame.getColumnNumber() ?? 0 };
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
     if (prepareStackTrace === undefined) Reflect.deleteProperty(Error, 'prepareStackTrace');
@@ -165,7 +166,8 @@ function trapMethod(owner: object, method: string, what: string): () => void {
   const descriptor = Object.getOwnPropertyDescriptor(owner, method);
   const original = Reflect.get(owner, method) as Method | undefined;
   if (typeof original !== 'function' || descriptor?.configurable === false) return () => undefined;
-  Object.defineProperty(owner, method, { value: guarded(original, what), writable: true, configurable: true, enumerable: descriptor?.enumerable ?? true });
+  const enumerable = descriptor?.enumerable ?? true;
+  Object.defineProperty(owner, method, { value: guarded(original, what), writable: true, configurable: true, enumerable });
   return () => {
     if (descriptor) Object.defineProperty(owner, method, descriptor);
     else Reflect.deleteProperty(owner, method);

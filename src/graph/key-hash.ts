@@ -159,5 +159,6 @@ function undeclaredKey(key: unknown): ClusterError {
 }
 
 function notAKeyType(kind: JsonValue | undefined, name: string): ClusterError {
-  return new ClusterError('KEY_INVALID', `type ${name} cannot be a key: values of kind '${typeof kind === 'string' ? kind : 'unknown'}' have no stable hash`);
+  const spelled = typeof kind === 'string' ? kind : 'unknown';
+  return new ClusterError('KEY_INVALID', `type ${name} cannot be a key: values of kind '${spelled}' have no stable hash`);
 }

@@ -21,9 +21,23 @@ export type SourceSpec =
   | Kind<'source.sequence', { readonly from: number; readonly to: number }, Record<never, never>>
   | Kind<'source.elements', { readonly count: number }, { readonly elements: readonly unknown[] }>
   | Kind<'source.files', FileSourceData, Record<never, never>>
-  | Kind<'source.socket', { readonly host: string; readonly port: number; readonly delimiter: string; readonly retriesMax: number }, Record<never, never>>
-  | Kind<'source.datagen', { readonly count: number | null; readonly perSecond: number | null }, { readonly generate: (index: number) => unknown }>
+  | Kind<'source.socket', SocketSourceData, Record<never, never>>
+  | Kind<'source.datagen', DatagenSourceData, { readonly generate: (index: number) => unknown }>
   | Kind<'source.custom', { readonly boundedness: 'bounded' | 'unbounded' }, { readonly source: f.Source<unknown> }>;
+
+/** Text from a TCP server. `retriesMax`: attempts to connect again after the connection was lost; -1: for ever. */
+export interface SocketSourceData extends JsonObject {
+  readonly host: string;
+  readonly port: number;
+  readonly delimiter: string;
+  readonly retriesMax: number;
+}
+
+/** Records by index. Null: unbounded, and as fast as they are taken. The rate is over all subtasks. */
+export interface DatagenSourceData extends JsonObject {
+  readonly count: number | null;
+  readonly perSecond: number | null;
+}
 
 /** Text files by byte range. `path` is a file, a directory (recursive), or a glob; lines are decoded as UTF-8. */
 export interface FileSourceData extends JsonObject {
@@ -58,13 +72,21 @@ export type TransformSpec =
   /** Rolling reduce: one output per input. State: value state `reduce` of the input type. */
   | Kind<'keyed.reduce', NoData, Fn & { readonly reduce: f.ReduceFunction<unknown> }>
   /** sum/min/max keep the other fields of the first record; minBy/maxBy return whole records (`first`: ties keep the earlier). */
-  | Kind<'keyed.aggregate', { readonly op: 'sum' | 'min' | 'max' | 'minBy' | 'maxBy'; readonly field: string | number | null; readonly first: boolean }, Record<never, never>>
+  | Kind<'keyed.aggregate', AggregateData, Record<never, never>>
   | Kind<'process', { readonly states: readonly string[] }, f.ProcessFunction<unknown, unknown, unknown, f.StateSpecs>>;
+
+/** `field`: null aggregates the record itself, a number addresses an element of a tuple. */
+export interface AggregateData extends JsonObject {
+  readonly op: 'sum' | 'min' | 'max' | 'minBy' | 'maxBy';
+  readonly field: string | number | null;
+  readonly first: boolean;
+}
 
 /** Two-input operators. Input 0 and input 1 are the edges' `inputIndex`. */
 export type TwoInputSpec =
   | Kind<'co.map', NoData, Fn & { readonly map1: f.MapFunction<unknown, unknown>; readonly map2: f.MapFunction<unknown, unknown> }>
-  | Kind<'co.flatMap', NoData, Fn & { readonly flatMap1: f.FlatMapFunction<unknown, unknown>; readonly flatMap2: f.FlatMapFunction<unknown, unknown> }>
+  | Kind<'co.flatMap', NoData,
+      Fn & { readonly flatMap1: f.FlatMapFunction<unknown, unknown>; readonly flatMap2: f.FlatMapFunction<unknown, unknown> }>
   | Kind<'co.process', { readonly states: readonly string[] }, f.CoProcessFunction<unknown, unknown, unknown, unknown, f.StateSpecs>>;
 
 /** Every operator. `union`, `select side output` and partitioning are properties of edges, not operators. */

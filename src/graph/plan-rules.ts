@@ -19,11 +19,16 @@ function checkTypes(graph: StreamGraph, crossing: readonly StreamEdge[]): void {
     return (sideOutput === null ? node.outputType : node.sideOutputs[sideOutput]) === null;
   });
   if (untyped.length === 0) return;
-  const names = new Set(untyped.map(({ source, sideOutput }) => `'${nodes.get(source)?.name}'${sideOutput === null ? '' : ` (side output '${sideOutput}')`}`));
+  const names = new Set(untyped.map(({ source, sideOutput }) => outputName(nodes.get(source)?.name ?? '', sideOutput)));
   throw new ClusterError(
     'PLAN_INVALID',
-    `pipeline.generic-types is false, and the output of ${[...names].join(', ')} has no declared type: add .returns(t.…), output: t.… or a typed output tag`,
+    `pipeline.generic-types is false, and the output of ${[...names].join(', ')} has no declared type: ` +
+      'add .returns(t.…), output: t.… or a typed output tag',
   );
+}
+
+function outputName(operator: string, sideOutput: string | null): string {
+  return `'${operator}'${sideOutput === null ? '' : ` (side output '${sideOutput}')`}`;
 }
 
 function checkUids(nodes: readonly StreamNode[]): void {

@@ -44,13 +44,15 @@ export function checkSamePlan(expected: Plan, actual: Plan, occasion: string): v
 
 /** One line per difference, in build order; empty when the plans are equal. */
 export function explainMismatch(expected: Plan, actual: Plan): readonly string[] {
-  const lines = [
-    ...differencesOf('job', { name: expected['jobName'] ?? null, ...expected.configuration }, { name: actual['jobName'] ?? null, ...actual.configuration }),
-  ];
+  const lines = [...differencesOf('job', jobOf(expected), jobOf(actual))];
   for (let i = 0; i < Math.max(expected.nodes.length, actual.nodes.length); i++) {
     lines.push(...nodeDifferences(expected.nodes[i], actual.nodes[i]));
   }
   return lines.length > 0 ? lines : listDifferences(expected.edges, actual.edges);
+}
+
+function jobOf(plan: Plan): JsonObject {
+  return { name: plan['jobName'] ?? null, ...plan.configuration };
 }
 
 function nodeDifferences(expected: JsonObject | undefined, actual: JsonObject | undefined): readonly string[] {

@@ -7,6 +7,7 @@ import { withLoadTraps } from './build-traps.ts';
 import { checkSamePlan, planOf } from './plan.ts';
 import type { BuildSettings, JobProgram, StreamGraph } from './stream-graph.ts';
 
+const SAMPLE = "export default job({ name: '…' }, (env) => { … })";
 /** What a bundle's `import 'drey'` loads. By URL: nothing below the API may depend on it. */
 const API_ENTRY = new URL('../index.js', import.meta.url).href;
 
@@ -33,12 +34,12 @@ export async function loadProgram(moduleUrl: string): Promise<JobProgram> {
 export function asProgram(module: object, origin: string): JobProgram {
   const program = 'default' in module ? module.default : undefined;
   if (program === undefined) {
-    throw new ClusterError('PROGRAM_INVALID', `${origin} has no default export. A job module ends in: export default job({ name: '…' }, (env) => { … })`);
+    throw new ClusterError('PROGRAM_INVALID', `${origin} has no default export. A job module ends in: ${SAMPLE}`);
   }
   if (!isProgram(program)) {
     throw new ClusterError(
       'PROGRAM_INVALID',
-      `the default export of ${origin} is ${describe(program)}, not a job. Export what job() returns: export default job({ name: '…' }, (env) => { … })`,
+      `the default export of ${origin} is ${describe(program)}, not a job. Export what job() returns: ${SAMPLE}`,
     );
   }
   return program;

@@ -99,7 +99,10 @@ export class StreamGraphBuilder {
     const owner = this.drafts.find((other) => other !== draft && other.uid === uid);
     if (uid === '') throw planError(buildSite(), `the uid of '${draft.name}' is empty`);
     if (owner) {
-      throw planError(buildSite(), `duplicate uid '${uid}': '${owner.name}' and '${draft.name}' would share their state; give each operator its own uid`);
+      throw planError(
+        buildSite(),
+        `duplicate uid '${uid}': '${owner.name}' and '${draft.name}' would share their state; give each operator its own uid`,
+      );
     }
     draft.uid = uid;
   }
@@ -200,7 +203,8 @@ function partitioningOf(outlet: Outlet, target: OperatorDraft, parallelism: Read
   if (outlet.partitioning.kind === 'forward' && producers !== consumers) {
     throw planError(
       target.site,
-      `forward needs equal parallelism, but '${outlet.operator.name}' has ${producers} and '${target.name}' has ${consumers}; use rebalance() or rescale()`,
+      `forward needs equal parallelism, but '${outlet.operator.name}' has ${producers} and '${target.name}' has ${consumers}; ` +
+        'use rebalance() or rescale()',
     );
   }
   return outlet.partitioning;
