@@ -9,7 +9,7 @@ import { SHORT_WRITE_MAX, textSizeBytes, writeText } from './text-bytes.ts';
 import type { ByteSink } from './type-descriptor.ts';
 
 /** Bound on one value; a record beyond it is a mistake in the program, not a record. */
-export const RECORD_SIZE_BYTES_MAX = 256 * 1024 * 1024;
+export const RECORD_SIZE_BYTES_MAX = 64 * 1024 * 1024;
 const VARINT_SIZE_BYTES_MAX = 8;
 const INT31_LIMIT = 0x80000000;
 

@@ -1,0 +1,107 @@
+/**
+ * The input gate: all channels of one subtask, read in turn. A channel that yielded goes to the back of
+ * the line; a paused one is passed over; one that has ended is not asked again.
+ *
+ * Source: Flink `SingleInputGate`, `CheckpointedInputGate` (pausing).
+ */
+import { assert } from '../base/assert.ts';
+import type { RecordBatch } from '../graph/functions.ts';
+import { ClusterError } from '../protocol/errors.ts';
+import type { Inlet } from './channel.ts';
+import type { GateResult, InputGate, StreamEvent } from './contract.ts';
+
+/** One channel of a gate, with its name for messages. */
+export interface GateChannel {
+  readonly inlet: Inlet;
+  readonly inputIndex: 0 | 1;
+  readonly channelId: string;
+}
+
+/** See `InputGate`. */
+export class FairInputGate implements InputGate {
+  channelIndex = 0;
+  inputIndex: 0 | 1 = 0;
+  event: StreamEvent | null = null;
+  recordsIn = 0;
+  readonly channelCount: number;
+  readonly inputOf: readonly (0 | 1)[];
+  private readonly taskName: string;
+  private readonly channels: readonly GateChannel[];
+  private readonly inlets: readonly Inlet[];
+  private readonly paused: Uint8Array;
+  private readonly ended: Uint8Array;
+  private endedCount = 0;
+  private next = 0;
+  private isClosed = false;
+
+  constructor(taskName: string, channels: readonly GateChannel[]) {
+    this.taskName = taskName;
+    this.channels = channels;
+    this.inlets = channels.map((channel) => channel.inlet);
+    this.inputOf = channels.map((channel) => channel.inputIndex);
+    this.channelCount = channels.length;
+    this.paused = new Uint8Array(channels.length);
+    this.ended = new Uint8Array(channels.length);
+  }
+
+  poll(batch: RecordBatch): GateResult {
+    for (let asked = 0; asked < this.channelCount; asked++) {
+      const index = this.next;
+      this.next = index + 1 === this.channelCount ? 0 : index + 1;
+      if (this.paused[index] === 1 || this.ended[index] === 1) continue;
+      const inlet = this.inlets[index] as Inlet;
+      const result = inlet.poll(batch);
+      if (result === 'records') return this.onRecords(index, batch.length);
+      if (result === 'event' && this.isForTask(index, inlet)) return 'event';
+      if (result === 'lost') throw this.partitionLost(index);
+    }
+    return this.endedCount === this.channelCount ? 'end' : 'nothing';
+  }
+
+  pause(channelIndex: number): void {
+    this.paused[channelIndex] = 1;
+    this.inlets[channelIndex]?.onPause();
+  }
+
+  resume(channelIndex: number): void {
+    this.paused[channelIndex] = 0;
+  }
+
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    for (const inlet of this.inlets) inlet.close();
+  }
+
+  get bytesIn(): number {
+    return this.inlets.reduce((sum, inlet) => sum + inlet.bytesIn, 0);
+  }
+
+  private onRecords(index: number, count: number): GateResult {
+    this.channelIndex = index;
+    this.inputIndex = this.inputOf[index] as 0 | 1;
+    this.recordsIn += count;
+    return 'records';
+  }
+
+  /** `end` is counted here; everything else goes to the task. */
+  private isForTask(index: number, inlet: Inlet): boolean {
+    assert(inlet.event !== null, 'a channel that reports an event holds it');
+    if (inlet.event.kind === 'end') {
+      this.ended[index] = 1;
+      this.endedCount++;
+      return false;
+    }
+    this.event = inlet.event;
+    this.channelIndex = index;
+    this.inputIndex = this.inputOf[index] as 0 | 1;
+    return true;
+  }
+
+  private partitionLost(index: number): ClusterError {
+    const channel = this.channels[index] as GateChannel;
+    const cause = channel.inlet.cause();
+    const reason = cause === null ? 'its producer is gone' : cause.message;
+    return new ClusterError('PARTITION_LOST', `${this.taskName}: channel ${channel.channelId} was lost: ${reason}`, { cause: cause ?? undefined });
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * A channel within one slot: records pass by reference through a circular queue, since both tasks run on
+ * the same thread. A mutable record is copied on the way in, so that neither side sees what the other
+ * does to it later, exactly as over a ring.
+ *
+ *     values[tail..head)  and, beside them, events with the position they stand at
+ *
+ * The queue is `full` at `LOCAL_RECORDS_MAX`; what one emit call adds beyond that makes it grow, up to
+ * `LOCAL_OVERDRAFT_RECORDS_MAX`.
+ */
+import { NO_TIMESTAMP, type RecordBatch } from '../graph/functions.ts';
+import { ClusterError, errorFromInfo, type ErrorInfo } from '../protocol/errors.ts';
+import type { ChannelResult, Inlet, Outlet } from './channel.ts';
+import type { OutputStatus, StreamEvent } from './contract.ts';
+import type { Doorbell } from './doorbell.ts';
+
+/** Records in flight before the producer waits. A power of two. */
+export const LOCAL_RECORDS_MAX = 4096;
+/** Records that one emit call may leave behind. A power of two. */
+export const LOCAL_OVERDRAFT_RECORDS_MAX = 4 * 1024 * 1024;
+
+interface PlacedEvent {
+  readonly position: number;
+  readonly event: StreamEvent;
+}
+
+/** What both ends share. Positions count records since the start. */
+export class LocalQueue {
+  values: unknown[] = Array.from({ length: LOCAL_RECORDS_MAX });
+  timestampsMs = new Float64Array(LOCAL_RECORDS_MAX);
+  mask = LOCAL_RECORDS_MAX - 1;
+  head = 0;
+  tail = 0;
+  /** Oldest first. As many as one call places between two records, hence few. */
+  readonly events: PlacedEvent[] = [];
+  isReaderIdle = false;
+  isReaderClosed = false;
+  isWriterStarved = false;
+  isWriterClosed = false;
+  cause: ErrorInfo | null = null;
+  /** Of the slot that both ends run in. */
+  readonly doorbell: Doorbell;
+
+  constructor(doorbell: Doorbell) {
+    this.doorbell = doorbell;
+  }
+
+  /** Doubles the room. */
+  grow(): void {
+    const size = this.values.length * 2;
+    const values: unknown[] = Array.from({ length: size });
+    const timestampsMs = new Float64Array(size);
+    for (let i = this.tail; i < this.head; i++) {
+      values[i & (size - 1)] = this.values[i & this.mask];
+      timestampsMs[i & (size - 1)] = this.timestampsMs[i & this.mask] as number;
+    }
+    this.values = values;
+    this.timestampsMs = timestampsMs;
+    this.mask = size - 1;
+  }
+
+  wakeReader(): void {
+    this.isReaderIdle = false;
+    this.doorbell.ring();
+  }
+}
+
+/** Settings of the writing end. `copy` is null when records are immutable. */
+export interface LocalOutletOptions {
+  readonly taskName: string;
+  readonly copy: ((value: unknown) => unknown) | null;
+  readonly status: OutputStatus;
+}
+
+/** The producer's end. */
+export class LocalOutlet implements Outlet {
+  readonly bytesOut = 0;
+  private readonly queue: LocalQueue;
+  private readonly options: LocalOutletOptions;
+  private readonly copy: LocalOutletOptions['copy'];
+
+  constructor(queue: LocalQueue, options: LocalOutletOptions) {
+    this.queue = queue;
+    this.options = options;
+    this.copy = options.copy;
+  }
+
+  emit(value: unknown, timestampMs: number): void {
+    const queue = this.queue;
+    const inFlight = queue.head - queue.tail;
+    if (inFlight > queue.mask) this.overdraw(inFlight);
+    const index = queue.head & queue.mask;
+    queue.values[index] = this.copy === null ? value : this.copy(value);
+    queue.timestampsMs[index] = timestampMs;
+    queue.head++;
+    if (inFlight + 1 >= LOCAL_RECORDS_MAX) this.options.status.full = true;
+    if (queue.isReaderIdle) queue.wakeReader();
+  }
+
+  event(event: StreamEvent): void {
+    this.queue.events.push({ position: this.queue.head, event });
+    if (this.queue.isReaderIdle) this.queue.wakeReader();
+  }
+
+  /** Records are visible at once. */
+  flush(): void {}
+
+  refresh(): boolean {
+    this.queue.isWriterStarved = this.queue.head - this.queue.tail >= LOCAL_RECORDS_MAX;
+    return !this.queue.isWriterStarved;
+  }
+
+  isDrained(): boolean {
+    const { queue } = this;
+    const isDrained = queue.isReaderClosed || (queue.head === queue.tail && queue.events.length === 0);
+    queue.isWriterStarved = !isDrained;
+    return isDrained;
+  }
+
+  close(cause: ErrorInfo | null): void {
+    if (this.queue.isWriterClosed) return;
+    this.queue.isWriterClosed = true;
+    this.queue.cause = cause;
+    this.queue.wakeReader();
+  }
+
+  private overdraw(inFlight: number): void {
+    if (inFlight < LOCAL_OVERDRAFT_RECORDS_MAX) return this.queue.grow();
+    throw new ClusterError(
+      'EMIT_OVERFLOW',
+      `${this.options.taskName}: one call emitted more than ${LOCAL_OVERDRAFT_RECORDS_MAX} records: ` +
+        'return an iterable (it is pulled as room appears) instead of emitting everything in one call',
+    );
+  }
+}
+
+/** The consumer's end. */
+export class LocalInlet implements Inlet {
+  event: StreamEvent | null = null;
+  readonly bytesIn = 0;
+  private readonly queue: LocalQueue;
+
+  constructor(queue: LocalQueue) {
+    this.queue = queue;
+  }
+
+  poll(batch: RecordBatch): ChannelResult {
+    const { queue } = this;
+    const next = queue.events[0];
+    const end = next === undefined ? queue.head : next.position;
+    if (queue.tail < end) {
+      this.take(batch, end);
+      return 'records';
+    }
+    if (next === undefined) {
+      queue.isReaderIdle = true;
+      return queue.isWriterClosed ? 'lost' : 'nothing';
+    }
+    queue.events.shift();
+    this.event = next.event;
+    this.feed();
+    return 'event';
+  }
+
+  cause(): Error | null {
+    return this.queue.cause === null ? null : errorFromInfo(this.queue.cause);
+  }
+
+  onPause(): void {
+    this.feed();
+  }
+
+  close(): void {
+    const { queue } = this;
+    queue.isReaderClosed = true;
+    queue.tail = queue.head;
+    queue.values = [];
+    queue.timestampsMs = new Float64Array(LOCAL_RECORDS_MAX);
+    queue.mask = LOCAL_RECORDS_MAX - 1;
+    queue.events.length = 0;
+    this.feed();
+  }
+
+  private take(batch: RecordBatch, end: number): void {
+    const { queue } = this;
+    const { values, mask, timestampsMs } = queue;
+    const length = Math.min(end - queue.tail, batch.capacity);
+    for (let i = 0; i < length; i++) {
+      const index = (queue.tail + i) & mask;
+      batch.values[i] = values[index];
+      values[index] = undefined; // So that the collector may have it.
+      batch.timestampsMs[i] = timestampsMs[index] ?? NO_TIMESTAMP;
+    }
+    batch.length = length;
+    queue.tail += length;
+    if (queue.isWriterStarved && (queue.head - queue.tail) * 2 <= LOCAL_RECORDS_MAX) this.feed();
+  }
+
+  private feed(): void {
+    if (!this.queue.isWriterStarved) return;
+    this.queue.isWriterStarved = false;
+    this.queue.doorbell.ring();
+  }
+}
