@@ -26,13 +26,18 @@ interface Meeting {
 
 /** See `SlotExchange`. One per slot. */
 export class SlotChannels implements SlotExchange {
-  readonly doorbell = new Doorbell();
+  readonly doorbell: Doorbell;
   private readonly log: Logger;
   /** Local channels of which one end is made, by generation and channel id. */
   private readonly meetings = new Map<string, Meeting>();
 
-  constructor(log: Logger) {
+  /**
+   * `doorbell`: the slot's, when a worker before this one had it. A slot whose worker is recycled should
+   * keep its doorbell, since rings towards it may be opened before the new worker is up.
+   */
+  constructor(log: Logger, doorbell?: SharedArrayBuffer) {
     this.log = log;
+    this.doorbell = new Doorbell(doorbell);
   }
 
   createWriter(options: WriterOptions): RecordWriter {
