@@ -3,7 +3,7 @@
  * operators: the task reads them.
  */
 import { assert, present } from '../base/assert.ts';
-import type { SinkSpec, SourceSpec } from '../graph/operator-spec.ts';
+import type { AggregateData, SinkSpec, SourceSpec } from '../graph/operator-spec.ts';
 import type { StreamNode } from '../graph/stream-graph.ts';
 import type { KeyedStateStore } from '../state/keyed-state-store.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
@@ -12,6 +12,7 @@ import { CoMapOperator, FilterOperator, MapOperator, TimestampsOperator } from '
 import { CoFlatMapOperator, FlatMapOperator } from './flat-map.ts';
 import { aggregation } from './keyed-aggregate.ts';
 import { KeyedReduceOperator } from './keyed-reduce.ts';
+import { KeyedSumOperator } from './keyed-sum.ts';
 import type { StreamOperator } from './operator.ts';
 import { CoProcessOperator, ProcessOperator } from './process.ts';
 import { DiscardOperator, SinkOperator } from './sinks.ts';
@@ -48,7 +49,7 @@ export function createOperator(node: Pick<StreamNode, 'name' | 'keys'>, spec: Op
     case 'keyed.reduce':
       return new KeyedReduceOperator(name, spec.user, keyedInput(node, around));
     case 'keyed.aggregate':
-      return new KeyedReduceOperator(name, { reduce: aggregation(spec.data) }, keyedInput(node, around));
+      return createAggregate(node, spec.data, around);
     case 'process':
       return new ProcessOperator(name, spec.user, { keys, store: around.store });
     case 'co.map':
@@ -65,6 +66,12 @@ export function createOperator(node: Pick<StreamNode, 'name' | 'keys'>, spec: Op
     case 'sink.custom':
       return createSink(name, spec, around);
   }
+}
+
+function createAggregate(node: Pick<StreamNode, 'name' | 'keys'>, { op, field, first }: AggregateData, around: OperatorSurroundings): StreamOperator {
+  const input = keyedInput(node, around);
+  if (op === 'sum') return new KeyedSumOperator(node.name, { ...input, field, copy: around.copyInput });
+  return new KeyedReduceOperator(node.name, { reduce: aggregation({ op, field, first }) }, input);
 }
 
 /** Only the writers of `print` are known to look at a record and let go: the others run user code or buffer. */

@@ -1,24 +1,23 @@
 /**
- * sum, min, max, minBy and maxBy of a keyed stream, as reduce functions.
+ * min, max, minBy and maxBy of a keyed stream, as reduce functions (sum: keyed-sum.ts).
  *
- * sum, min and max keep the other fields of the key's first record; minBy and maxBy keep whole records,
+ * min and max keep the other fields of the key's first record; minBy and maxBy keep whole records,
  * and on a tie the earlier one when `first`. The results are new records: nothing is changed in place.
  *
  * Source: Flink `SumAggregator`, `ComparableAggregator`.
  */
 import { ClusterError } from '../protocol/errors.ts';
 import type { ReduceFunction } from '../graph/functions.ts';
-import type { TransformSpec } from '../graph/operator-spec.ts';
+import type { AggregateData } from '../graph/operator-spec.ts';
 
-type AggregateData = Extract<TransformSpec, { kind: 'keyed.aggregate' }>['data'];
+/** An aggregation by order. */
+type Ordering = AggregateData & { readonly op: Exclude<AggregateData['op'], 'sum'> };
 type Comparable = number | bigint | string;
 
 /** The reduce function of an aggregation. It throws TYPE_MISMATCH naming the field for values that cannot be combined. */
-export function aggregation(data: AggregateData): ReduceFunction<unknown> {
+export function aggregation(data: Ordering): ReduceFunction<unknown> {
   const read = fieldReader(data);
   switch (data.op) {
-    case 'sum':
-      return (accumulated, value) => withField(accumulated, data.field, plus(read(accumulated), read(value), data));
     case 'min':
     case 'max': {
       const sign = data.op === 'min' ? -1 : 1;
@@ -39,7 +38,7 @@ export function aggregation(data: AggregateData): ReduceFunction<unknown> {
 }
 
 /** Reads the field, refusing what has no order. */
-function fieldReader(data: AggregateData): (record: unknown) => Comparable {
+function fieldReader(data: Ordering): (record: unknown) => Comparable {
   const { field } = data;
   return (record) => {
     const value = field === null ? record : (record as Record<string | number, unknown> | null | undefined)?.[field];
@@ -50,12 +49,6 @@ function fieldReader(data: AggregateData): (record: unknown) => Comparable {
 
 function compare(a: Comparable, b: Comparable): -1 | 0 | 1 {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function plus(a: Comparable, b: Comparable, data: AggregateData): Comparable {
-  if (typeof a === 'number' && typeof b === 'number') return a + b;
-  if (typeof a === 'bigint' && typeof b === 'bigint') return a + b;
-  throw mismatch(data, typeof a === 'string' ? a : b);
 }
 
 /** A copy of `record` in which `field` is `value`. */
@@ -69,7 +62,7 @@ function withField(record: unknown, field: string | number | null, value: Compar
   return { ...(record as object), [field]: value };
 }
 
-function mismatch(data: AggregateData, value: unknown): ClusterError {
+function mismatch(data: Ordering, value: unknown): ClusterError {
   const place = data.field === null ? 'the record' : `field '${data.field}'`;
   return new ClusterError('TYPE_MISMATCH', `${data.op}: ${place} is ${value === undefined ? 'undefined' : JSON.stringify(value)}, not a number`);
 }

@@ -17,7 +17,7 @@ import type { ValueState } from '../graph/functions.ts';
 import { keyGroupOf } from '../graph/key-groups.ts';
 import { keyHashOf, type KeyHash } from '../graph/key-hash.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
-import type { KeyedStateStore, KeyGroupRange, StateBackend, StateEntry, StateStoreOptions } from './keyed-state-store.ts';
+import type { KeyedStateStore, KeyGroupRange, Ownership, StateBackend, StateEntry, StateStoreOptions } from './keyed-state-store.ts';
 import { keyEqualsOf } from './key-equality.ts';
 import { HashedRowIndex, NO_ROW, NumberRowIndex } from './row-index.ts';
 import { copyAny } from './stored-value.ts';
@@ -71,13 +71,13 @@ class HeapStateStore implements KeyedStateStore, RowSelector {
     return this.selectedKey;
   }
 
-  value<T>(name: string, type: TypeDescriptor<T> | null): ValueState<T> {
+  value<T>(name: string, type: TypeDescriptor<T> | null, ownership: Ownership = 'copied'): ValueState<T> {
     let column = this.columns.find((candidate) => candidate.name === name);
     if (column === undefined) {
-      column = new ValueColumn(name, type as TypeDescriptor<unknown> | null, { rows: this, freeze: this.options.freezeValues });
+      column = new ValueColumn(name, type as TypeDescriptor<unknown> | null, { rows: this, freeze: this.options.freezeValues, ownership });
       this.columns.push(column);
     } else if (type !== null) {
-      column.declare(type as TypeDescriptor<unknown>);
+      column.declare(type as TypeDescriptor<unknown>, ownership);
     }
     return column as ValueState<T>;
   }

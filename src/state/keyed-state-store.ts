@@ -29,14 +29,21 @@ export interface StateEntry {
   readonly value: unknown;
 }
 
+/** Who may hold a stored value besides the store. */
+export type Ownership = 'copied' | 'owned';
+
 /** Keyed state of one operator subtask. */
 export interface KeyedStateStore {
   /** Selects the key for all states. Cheap: nothing is looked up until a state is touched. */
   setKey(key: unknown): void;
   /** The selected key. Throws KEY_INVALID when none is. */
   key(): unknown;
-  /** Declares a state, or returns the one declared. `type` null only for engine operators on undeclared streams. */
-  value<T>(name: string, type: TypeDescriptor<T> | null): ValueState<T>;
+  /**
+   * Declares a state, or returns the one declared. `type` null only for engine operators on undeclared streams.
+   * `owned`: nobody but the engine operator holds the values; they are kept as they come and may be changed in place after
+   * `get` (which counts as a write). Otherwise values are copied as they are stored.
+   */
+  value<T>(name: string, type: TypeDescriptor<T> | null, ownership?: Ownership): ValueState<T>;
   /** Live entries over all states. */
   readonly entryCount: number;
   /** All entries of a key-group range, grouped by ascending key group. */

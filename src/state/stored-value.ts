@@ -3,13 +3,15 @@
  * reuse the record may be changed by the next operator: so a mutable value is copied as it is stored.
  * In dev mode what is stored is frozen too, so that changing a value that was read fails where it happens.
  */
+import type { Ownership } from './keyed-state-store.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 
 /** Makes the value that is kept. Primitives come back as they are. */
 export type StoreValue = (value: unknown) => unknown;
 
-/** How values of `type` are stored; `type` null copies whatever it is given. */
-export function storeValueOf(type: TypeDescriptor<unknown> | null, freeze: boolean): StoreValue {
+/** How values of `type` are stored; `type` null copies whatever it is given. Owned values are kept as they come. */
+export function storeValueOf(type: TypeDescriptor<unknown> | null, { freeze, ownership }: { readonly freeze: boolean; readonly ownership: Ownership }): StoreValue {
+  if (ownership === 'owned') return (value) => value;
   const copy = type === null ? copyAny : type.immutable ? (value: unknown) => value : (value: unknown) => type.codec().copy(value);
   return freeze ? (value) => deepFreeze(copy(value)) : copy;
 }

@@ -7,6 +7,7 @@
  */
 import type { ValueState } from '../graph/functions.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
+import type { Ownership } from './keyed-state-store.ts';
 import { grownFloats, NO_ROW } from './row-index.ts';
 import { storeValueOf, type StoreValue } from './stored-value.ts';
 
@@ -35,18 +36,18 @@ export class ValueColumn implements ValueState<unknown> {
   /** Rows whose value is the number NaN. */
   private readonly nans = new Set<number>();
 
-  constructor(name: string, type: TypeDescriptor<unknown> | null, store: { readonly rows: RowSelector; readonly freeze: boolean }) {
+  constructor(name: string, type: TypeDescriptor<unknown> | null, store: { readonly rows: RowSelector; readonly freeze: boolean; readonly ownership: Ownership }) {
     this.name = name;
     this.rows = store.rows;
     this.freeze = store.freeze;
-    this.stored = storeValueOf(type, store.freeze);
+    this.stored = storeValueOf(type, store);
     const mayBeNumbers = type === null || NUMBER_KINDS.has(type.schema['type']);
     this.numbers = mayBeNumbers ? new Float64Array(ROWS_INITIAL).fill(NaN) : null;
   }
 
   /** Gives a column that a restore made before its declaration its type. */
-  declare(type: TypeDescriptor<unknown>): void {
-    this.stored = storeValueOf(type, this.freeze);
+  declare(type: TypeDescriptor<unknown>, ownership: Ownership): void {
+    this.stored = storeValueOf(type, { freeze: this.freeze, ownership });
   }
 
   get(): unknown {
