@@ -99,7 +99,7 @@ for (const [kind, join] of kinds) {
     await edge.settle();
     t.deepEqual(drainOnce(edge.gates[0]!), [[1, 0]]);
     const lost = t.throws(() => edge.gates[0]!.poll(newBatch()), { code: 'PARTITION_LOST', message: /sink \(1\/1\): .*0:0:0.*boom/ });
-    t.is((lost?.cause as Error).message, 'boom');
+    t.is((lost.cause as Error).message, 'boom');
   });
 
   test(`${kind}: an ended channel is not lost, and the gate ends when all have`, async (t) => {
