@@ -7,6 +7,7 @@
  * Functions called per record are synchronous; an `async` callback does not compile. Asynchronous work is an
  * operator of its own: `asyncMap`.
  */
+import { planError } from '../graph/build-site.ts';
 import type * as f from '../graph/functions.ts';
 import type { AggregateData, KeySpec, OperatorSpec } from '../graph/operator-spec.ts';
 import { formatRecord } from '../graph/record-format.ts';
@@ -20,7 +21,6 @@ import type { StreamExecutionEnvironment } from './environment.ts';
 import type { Comparable, FieldArgument, FieldOf, PrimitiveKey, Summable } from './fields.ts';
 import * as specs from './function-specs.ts';
 import * as settings from './operator-settings.ts';
-import { invalidPlan } from './option-checks.ts';
 
 /** Why there is no `iterate`. */
 const ITERATE_REFUSED =
@@ -97,7 +97,7 @@ export class DataStream<T> {
   connect<U>(other: DataStream<U>): ConnectedStreams<T, U, never> {
     this.requireSameEnvironment(other, 'connect');
     if ((this.key === null) !== (other.key === null)) {
-      throw invalidPlan('connect: one stream is keyed and the other is not; key both, with keys of the same type, or neither');
+      throw planError('connect: one stream is keyed and the other is not; key both, with keys of the same type, or neither');
     }
     return new ConnectedStreams(this, other);
   }
@@ -194,7 +194,7 @@ export class DataStream<T> {
 
   /** Throws PLAN_INVALID for a stream of another environment. @internal */
   requireSameEnvironment(other: DataStream<unknown>, call: string): void {
-    if (other.environment !== this.environment) throw invalidPlan(`${call}: the other stream belongs to another environment`);
+    if (other.environment !== this.environment) throw planError(`${call}: the other stream belongs to another environment`);
   }
 
   /** Type of the records, when it was declared. @internal */

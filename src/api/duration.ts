@@ -1,5 +1,5 @@
 /** Durations as users write them: milliseconds, or a number with a unit that the compiler checks. */
-import { ClusterError } from '../protocol/errors.ts';
+import { planError } from '../graph/build-site.ts';
 
 const UNITS_MS = { ms: 1, s: 1_000, min: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -10,8 +10,7 @@ export type Duration = number | `${number} ${keyof typeof UNITS_MS}`;
 export function durationMs(duration: Duration, option: string): number {
   const ms = typeof duration === 'number' ? duration : parse(duration);
   if (Number.isFinite(ms) && ms >= 0) return ms;
-  throw new ClusterError(
-    'PLAN_INVALID',
+  throw planError(
     `${option}: '${duration}' is not a duration; write milliseconds, or for example '10 s' (units: ms, s, min, h, d)`,
   );
 }

@@ -4,10 +4,11 @@
  * A result type that is a promise is refused at compile time (`NotPromise`, `Nothing`): code that runs for each
  * record is synchronous. Specs hold functions of `unknown`; the typed methods of the streams vouch for the types.
  */
+import { planError } from '../graph/build-site.ts';
 import type * as f from '../graph/functions.ts';
 import type { OperatorSpec } from '../graph/operator-spec.ts';
 import { durationMs, type Duration } from './duration.ts';
-import { invalidOption, invalidPlan } from './option-checks.ts';
+import { invalidOption } from './option-checks.ts';
 
 type Lifecycle = f.Lifecycle;
 
@@ -120,7 +121,7 @@ export function coProcessSpec<A, B, R, K, S extends f.StateSpecs>(fn: f.CoProces
 function stateNames(state: f.StateSpecs | undefined, isKeyed: boolean): readonly string[] {
   const names = Object.keys(state ?? {});
   if (names.length > 0 && !isKeyed) {
-    throw invalidPlan(`state '${names.join("', '")}' is declared on a stream that is not keyed: call keyBy(…) before process(…)`);
+    throw planError(`state '${names.join("', '")}' is declared on a stream that is not keyed: call keyBy(…) before process(…)`);
   }
   return names;
 }
@@ -138,7 +139,7 @@ function requireMethods(input: unknown, methods: readonly string[], operator: st
   const isObject = typeof input === 'object' && input !== null;
   const missing = methods.filter((name) => !isObject || typeof Reflect.get(input, name) !== 'function');
   if (missing.length === 0) return;
-  throw invalidPlan(`${operator} needs a function, or an object with the method ${missing.map((name) => `${name}(…)`).join(' and ')}`);
+  throw planError(`${operator} needs a function, or an object with the method ${missing.map((name) => `${name}(…)`).join(' and ')}`);
 }
 
 function resolveAsyncOptions<T, R>(options: AsyncMapOptions<T, R>): f.AsyncOptions<T, R> {

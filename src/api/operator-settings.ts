@@ -1,6 +1,6 @@
 /** What may be said of a declared operator after the fact; shared by streams and sinks. */
+import { planError } from '../graph/build-site.ts';
 import { checkParallelism, type OperatorDraft, type StreamGraphBuilder } from '../graph/stream-graph-builder.ts';
-import { invalidPlan } from './option-checks.ts';
 
 /** Kinds of names that Flink shows before the user's. */
 const NAME_PREFIXES = ['Source: ', 'Sink: '];
@@ -15,7 +15,7 @@ export function setName(draft: OperatorDraft, name: string): void {
 export function setParallelism(draft: OperatorDraft, parallelism: number): void {
   checkParallelism(`the parallelism of '${draft.name}'`, parallelism);
   if (draft.serialReason !== undefined && parallelism !== 1) {
-    throw invalidPlan(`'${draft.name}' cannot have parallelism ${parallelism}: ${draft.serialReason}`);
+    throw planError(`'${draft.name}' cannot have parallelism ${parallelism}: ${draft.serialReason}`);
   }
   draft.parallelism = parallelism;
 }

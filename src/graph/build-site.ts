@@ -16,11 +16,11 @@ export function buildSite(): BuildSite {
   return new Error('declared here');
 }
 
-/** PLAN_INVALID that points at `site`: its stack starts at the user's call. */
-export function planError(site: BuildSite, message: string): ClusterError {
+/** PLAN_INVALID that points at `site`: its message names the user's call, and its stack starts there. */
+export function planError(message: string, site: BuildSite = buildSite()): ClusterError {
   const frames = userFrames(site);
   const place = frames[0]?.match(/\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?$/)?.[1];
-  const where = place === undefined ? '' : ` (declared at ${place.replace('file://', '')})`;
+  const where = place === undefined ? '' : ` (at ${place.replace('file://', '')})`;
   const error = new ClusterError('PLAN_INVALID', message + where);
   error.stack = [`${error.name}: ${error.message}`, ...frames].join('\n');
   return error;

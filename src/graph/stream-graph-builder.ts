@@ -71,7 +71,7 @@ export class StreamGraphBuilder {
   add(declaration: OperatorDeclaration): OperatorDraft {
     const site = buildSite();
     for (const { operator } of declaration.inputs.flat()) {
-      if (!this.drafts.includes(operator)) throw planError(site, 'a stream of another environment cannot be used here');
+      if (!this.drafts.includes(operator)) throw planError('a stream of another environment cannot be used here', site);
     }
     const draft: OperatorDraft = {
       ...declaration,
@@ -97,10 +97,9 @@ export class StreamGraphBuilder {
   /** Throws PLAN_INVALID when another operator has this uid. */
   setUid(draft: OperatorDraft, uid: string): void {
     const owner = this.drafts.find((other) => other !== draft && other.uid === uid);
-    if (uid === '') throw planError(buildSite(), `the uid of '${draft.name}' is empty`);
+    if (uid === '') throw planError(`the uid of '${draft.name}' is empty`);
     if (owner) {
       throw planError(
-        buildSite(),
         `duplicate uid '${uid}': '${owner.name}' and '${draft.name}' would share their state; give each operator its own uid`,
       );
     }
@@ -111,7 +110,7 @@ export class StreamGraphBuilder {
   addSideOutput(draft: OperatorDraft, id: string, type: TypeDescriptor<unknown> | null): void {
     const known = draft.sideOutputs.get(id);
     if (known && type && known.name !== type.name) {
-      throw planError(buildSite(), `side output '${id}' of '${draft.name}' has type ${known.name} and cannot also have type ${type.name}`);
+      throw planError(`side output '${id}' of '${draft.name}' has type ${known.name} and cannot also have type ${type.name}`);
     }
     draft.sideOutputs.set(id, known ?? type);
   }
@@ -164,7 +163,7 @@ export class StreamGraphBuilder {
     const said = draft.maxParallelism ?? this.maxParallelism ?? this.submittedNumber('pipeline.max-parallelism');
     const max = said ?? deriveMaxParallelism(parallelism);
     if (parallelism > max) {
-      throw planError(draft.site, `'${draft.name}' has parallelism ${parallelism}, above its max parallelism ${max}`);
+      throw planError(`'${draft.name}' has parallelism ${parallelism}, above its max parallelism ${max}`, draft.site);
     }
     return max;
   }
@@ -181,7 +180,7 @@ export class StreamGraphBuilder {
 /** Throws PLAN_INVALID unless 1 ≤ `value` ≤ 32768. `what` opens the message. */
 export function checkParallelism(what: string, value: number): void {
   if (Number.isInteger(value) && value >= 1 && value <= MAX_PARALLELISM_LIMIT) return;
-  throw planError(buildSite(), `${what} must be an integer from 1 to ${MAX_PARALLELISM_LIMIT}, not ${value}`);
+  throw planError(`${what} must be an integer from 1 to ${MAX_PARALLELISM_LIMIT}, not ${value}`);
 }
 
 function edgesInto(draft: OperatorDraft, parallelism: ReadonlyMap<OperatorDraft, number>): readonly StreamEdge[] {
@@ -202,9 +201,9 @@ function partitioningOf(outlet: Outlet, target: OperatorDraft, parallelism: Read
   if (outlet.partitioning === null) return { kind: producers === consumers ? 'forward' : 'rebalance' };
   if (outlet.partitioning.kind === 'forward' && producers !== consumers) {
     throw planError(
-      target.site,
       `forward needs equal parallelism, but '${outlet.operator.name}' has ${producers} and '${target.name}' has ${consumers}; ` +
         'use rebalance() or rescale()',
+      target.site,
     );
   }
   return outlet.partitioning;
