@@ -18,6 +18,16 @@ export const jobOptions = {
     key: 'pipeline.object-reuse', type: boolean, default: 'true',
     description: 'Pass references between chained operators; `false` inserts a copy. Unlike Flink: `true` unless set.',
   }),
+  codegen: option({
+    key: 'pipeline.codegen', type: enumeration(['on', 'off']), default: 'on',
+    description: 'Run each chain of operators as one generated function; `off` interprets the operators, for comparison. '
+      + 'Unlike Flink: there the JIT compiler inlines.',
+  }),
+  freezeRecords: option({
+    key: 'pipeline.freeze-records', type: boolean, default: 'false',
+    description: 'Freeze records between operators, so that a function that changes a record it was given fails where it does so. '
+      + 'Unlike Flink: a development aid.',
+  }),
   operatorChaining: option({
     key: 'pipeline.operator-chaining.enabled', type: boolean, default: 'true', deprecated: ['pipeline.operator-chaining'],
     description: 'Fuse neighbouring operators into one task.',

@@ -24,6 +24,7 @@ export interface SegmentInput {
   poll(batch: RecordBatch): 'records' | 'event' | 'nothing';
   /** Event of the last `poll`. */
   readonly event: StreamEvent | null;
+  readonly inputIndex: 0;
 }
 
 interface Waiting {
@@ -51,6 +52,7 @@ type User = Lifecycle & { readonly asyncMap: AsyncFunction<unknown, unknown>; re
 export class AsyncMapOperator extends FunctionOperator<User> implements SegmentInput {
   override readonly retainsInput = true;
   event: StreamEvent | null = null;
+  readonly inputIndex = 0;
   private readonly waiting: HeldRecords<Waiting>;
   private stretches: Stretch[] = [{ pending: [], event: null }];
   private inFlight = 0;

@@ -1,8 +1,8 @@
 /**
  * The rolling reduce of a keyed stream: one output per input, the accumulated value so far.
  *
- * State: value state `reduce`, of the input type. The record kept is also the record emitted; consumers
- * that could change it get a copy (`retainsOutput`).
+ * State: value state `reduce`, of the input type. The store copies what it keeps, so the record emitted
+ * belongs to nobody.
  */
 import type { KeySpec } from '../graph/operator-spec.ts';
 import type { Lifecycle, ReduceFunction, ValueState } from '../graph/functions.ts';
@@ -21,8 +21,6 @@ export interface KeyedBy {
 
 /** Combines each record with what its key has accumulated. */
 export class KeyedReduceOperator extends FunctionOperator<Reduce> {
-  override readonly retainsInput = true;
-  override readonly retainsOutput = true;
   private readonly keyed: KeyedBy;
   private readonly state: ValueState<unknown>;
 

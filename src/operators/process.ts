@@ -1,8 +1,8 @@
 /**
  * process on one stream and on two connected streams: state, side outputs and any number of results.
  *
- * The context is one object, changed from record to record, so a function must not keep it. With
- * mutable state the records emitted may be the ones kept, so consumers that could change one get a copy.
+ * The context is one object, changed from record to record, so a function must not keep it. What a
+ * function emits may be what it read from state, so with mutable state consumers that could change it get a copy.
  */
 import { present } from '../base/assert.ts';
 import { ClusterError } from '../protocol/errors.ts';
@@ -45,7 +45,6 @@ class RecordContext implements ProcessContext<unknown, StateSpecs> {
 
 /** Shared by the two forms, which differ in how they call the user. */
 abstract class Processing<U extends Lifecycle & { readonly state?: StateSpecs }> extends FunctionOperator<U> {
-  override readonly retainsInput: boolean;
   override readonly retainsOutput: boolean;
   protected readonly context: RecordContext;
   protected readonly collector: Collector<unknown>;
@@ -55,7 +54,7 @@ abstract class Processing<U extends Lifecycle & { readonly state?: StateSpecs }>
     super(name, user);
     this.keys = keys;
     const specs = Object.values(user.state ?? {});
-    this.retainsInput = this.retainsOutput = specs.some((spec) => !spec.type.immutable);
+    this.retainsOutput = specs.some((spec) => !spec.type.immutable);
     this.context = new RecordContext(keys.store, user.state ?? {});
     this.collector = { emit: (value) => this.outputs.main.collect(value, this.context.timestampMs) };
   }

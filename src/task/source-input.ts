@@ -1,0 +1,123 @@
+/**
+ * A source as the input of a chain: the reader's batches, then the last watermark, then the end. It also
+ * tells the coordinator which splits the reader has finished.
+ */
+import { MAX_WATERMARK } from '../graph/functions.ts';
+import type { PollResult, RecordBatch, SourceReader, SourceSplit } from '../graph/functions.ts';
+import type { StreamEvent } from '../exchange/contract.ts';
+import { operatorFailure } from '../operators/failure.ts';
+import type { OperatorEventBody } from '../protocol/deployment.ts';
+import type { JsonValue } from '../protocol/json.ts';
+import { assert, unreachable } from '../base/assert.ts';
+import type { InputResult, RunnerInput } from './segment-runner.ts';
+
+/** How a source reaches the outside of its task. */
+export interface SourceSurroundings {
+  readonly name: string;
+  send(body: OperatorEventBody): void;
+  /** Makes the task run again. */
+  wake(): void;
+  fail(thrown: unknown): void;
+}
+
+/** One reader at work. */
+export class SourceInput implements RunnerInput {
+  readonly inputIndex = 0;
+  event: StreamEvent | null = null;
+  private readonly reader: SourceReader<unknown>;
+  private readonly around: SourceSurroundings;
+  /** Ids of the splits that were assigned and are not reported finished. */
+  private readonly openSplits = new Set<string>();
+  private isWaiting = false;
+  private stage: 'reading' | 'ended' | 'watermarkSent' = 'reading';
+
+  constructor(reader: SourceReader<unknown>, around: SourceSurroundings) {
+    this.reader = reader;
+    this.around = around;
+  }
+
+  async start(): Promise<void> {
+    await this.reader.start?.();
+    this.around.send({ kind: 'readerRegistered' });
+  }
+
+  poll(batch: RecordBatch): InputResult {
+    if (this.stage === 'watermarkSent') return 'end';
+    if (this.stage === 'ended') return this.sendLastWatermark();
+    if (this.isWaiting) return 'nothing';
+    batch.length = 0;
+    const result = this.pollReader(batch);
+    if (result === 'end') this.stage = 'ended';
+    if (batch.length > 0) return 'records';
+    if (result === 'end') return this.sendLastWatermark();
+    if (result === 'more') return 'again';
+    this.waitForReader();
+    return 'nothing';
+  }
+
+  /** A message of the coordinator. */
+  onEvent(body: OperatorEventBody): void {
+    switch (body.kind) {
+      case 'addSplits':
+        return this.addSplits(body.splits as unknown as readonly SourceSplit[]);
+      case 'noMoreSplits':
+        return this.reader.noMoreSplits();
+      case 'sourceEvent':
+        return this.reader.onEvent?.(body.event as JsonValue);
+      case 'readerRegistered':
+      case 'splitRequest':
+      case 'splitFinished':
+      case 'collected':
+      case 'collectedAck':
+        return assert(false, `a reader is not sent '${body.kind}'`);
+      default:
+        return unreachable(body, 'an event of a source');
+    }
+  }
+
+  /** Reports splits that the reader no longer holds. Called about once a second and at the end: exact timing does not matter. */
+  reportFinishedSplits(): void {
+    if (this.openSplits.size === 0) return;
+    const held = new Set(this.reader.snapshot().map((split) => split.id));
+    for (const id of this.openSplits) {
+      if (held.has(id)) continue;
+      this.openSplits.delete(id);
+      this.around.send({ kind: 'splitFinished', splitId: id });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.reader.close();
+  }
+
+  private addSplits(splits: readonly SourceSplit[]): void {
+    for (const split of splits) this.openSplits.add(split.id);
+    this.reader.addSplits(splits);
+  }
+
+  private pollReader(batch: RecordBatch): PollResult {
+    try {
+      return this.reader.poll(batch);
+    } catch (thrown) {
+      throw operatorFailure(this.around.name, thrown);
+    }
+  }
+
+  private waitForReader(): void {
+    this.isWaiting = true;
+    this.reader.available().then(
+      () => {
+        this.isWaiting = false;
+        this.around.wake();
+      },
+      (thrown: unknown) => this.around.fail(operatorFailure(this.around.name, thrown)),
+    );
+  }
+
+  private sendLastWatermark(): 'event' {
+    this.reportFinishedSplits();
+    this.stage = 'watermarkSent';
+    this.event = { kind: 'watermark', timestampMs: MAX_WATERMARK };
+    return 'event';
+  }
+}

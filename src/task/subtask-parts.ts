@@ -1,0 +1,260 @@
+/**
+ * Puts a subtask together: from the deployment (which subtask, which channels) and the rebuilt program
+ * (which functions) to segments with their inputs, operators, writers and state.
+ */
+import type { Ports } from '../base/ports.ts';
+import type { Logger } from '../base/log.ts';
+import { assert, present } from '../base/assert.ts';
+import type { OutputStatus, RecordWriter, SlotExchange } from '../exchange/contract.ts';
+import { keyGroupRangeOf } from '../graph/key-groups.ts';
+import type { JobEdge } from '../graph/job-graph.ts';
+import type { ReaderContext, RuntimeContext, SinkWriter, SourceReader } from '../graph/functions.ts';
+import type { SinkSpec, SourceSpec } from '../graph/operator-spec.ts';
+import type { StreamEdge, StreamGraph, StreamNode } from '../graph/stream-graph.ts';
+import { createOperator } from '../operators/create-operator.ts';
+import { DiscardOperator } from '../operators/sinks.ts';
+import type { StreamOperator } from '../operators/operator.ts';
+import type { OperatorEventBody } from '../protocol/deployment.ts';
+import type { KeyedStateStore, StateBackend } from '../state/keyed-state-store.ts';
+import type { TypeDescriptor } from '../types/type-descriptor.ts';
+import { genericCopy } from '../types/generic.ts';
+import { TaskAccumulators } from './accumulators.ts';
+import { buildChain, isSource } from './chain.ts';
+import type { BatchFunction, Segment } from './chain.ts';
+import { generateSegment } from './chain-generator.ts';
+import { interpretSegment } from './chain-interpreter.ts';
+import type { Interrupt } from './chain-interpreter.ts';
+import { GateInput } from './gate-input.ts';
+import { sharingRules } from './record-sharing.ts';
+import type { SlotDeployment } from './slot-protocol.ts';
+import { runtimeContext, taskNameOf, vertexOf } from './task-context.ts';
+import type { UserMetrics } from './task-context.ts';
+import { taskSettings } from './task-settings.ts';
+import type { TaskSettings } from './task-settings.ts';
+
+/** What a sink writer may use. */
+export interface SinkContext extends RuntimeContext {
+  /** Writes to the TaskManager's `.out`; a promise when the writer must wait. */
+  print(stream: 'stdout' | 'stderr', text: string): void | Promise<void>;
+  /** Sends to the sink's coordinator (`collect`). */
+  send(body: OperatorEventBody): void;
+  /** Says who receives the coordinator's messages. */
+  onEvent(receive: (body: OperatorEventBody) => void): void;
+}
+
+/** The connectors room, as the slot sees it. */
+export interface Connectors {
+  createReader(spec: SourceSpec, context: ReaderContext): SourceReader<unknown>;
+  createSinkWriter(spec: SinkSpec, context: SinkContext): SinkWriter<unknown> | Promise<SinkWriter<unknown>>;
+}
+
+/** What the slot lends to its subtasks. */
+export interface SlotSurroundings {
+  readonly ports: Ports;
+  readonly exchange: SlotExchange;
+  readonly backend: StateBackend;
+  readonly connectors: Connectors;
+  readonly interrupt: Interrupt;
+  readonly log: Logger;
+  print(stream: 'stdout' | 'stderr', text: string): void | Promise<void>;
+  send(task: SlotDeployment, nodeId: number, body: OperatorEventBody): void;
+}
+
+/** A source, not yet opened. */
+export interface SourcePart {
+  readonly node: StreamNode;
+  readonly context: ReaderContext;
+  open(): SourceReader<unknown>;
+}
+
+/** The parts of one subtask. */
+export interface SubtaskParts {
+  readonly taskName: string;
+  readonly settings: TaskSettings;
+  readonly accumulators: TaskAccumulators;
+  readonly metrics: UserMetrics;
+  readonly segments: readonly { readonly segment: Segment; readonly batches: readonly [BatchFunction, BatchFunction] }[];
+  /** Exactly one of `source` and `gate` is set. */
+  readonly source: SourcePart | null;
+  readonly gate: GateInput | null;
+  readonly writers: readonly RecordWriter[];
+  readonly stores: readonly KeyedStateStore[];
+  /** By operator, in the order of opening: downstream first, so that an operator may emit from `open` on. */
+  readonly operators: readonly { readonly operator: StreamOperator; readonly context: RuntimeContext; readonly segment: Segment }[];
+  /** Receivers of coordinator messages by node id. */
+  readonly receivers: Map<number, (body: OperatorEventBody) => void>;
+}
+
+/** Makes the parts. Nothing is opened, but channels are joined. */
+export function subtaskParts(task: SlotDeployment, graph: StreamGraph, slot: SlotSurroundings): SubtaskParts {
+  return new PartsBuilder(task, graph, slot).build();
+}
+
+class PartsBuilder {
+  private readonly task: SlotDeployment;
+  private readonly graph: StreamGraph;
+  private readonly slot: SlotSurroundings;
+  private readonly taskName: string;
+  private readonly settings: TaskSettings;
+  private readonly nodes: readonly StreamNode[];
+  private readonly accumulators = new TaskAccumulators();
+  private readonly metrics: UserMetrics = { counters: new Map(), gauges: new Map() };
+  private readonly writers: RecordWriter[] = [];
+  private readonly stores: KeyedStateStore[] = [];
+  private readonly receivers = new Map<number, (body: OperatorEventBody) => void>();
+
+  constructor(task: SlotDeployment, graph: StreamGraph, slot: SlotSurroundings) {
+    this.task = task;
+    this.graph = graph;
+    this.slot = slot;
+    this.taskName = taskNameOf(task);
+    this.settings = taskSettings(task.jobGraph);
+    this.nodes = vertexOf(task).operators.map(({ nodeId }) => this.node(nodeId));
+  }
+
+  build(): SubtaskParts {
+    const ids = new Set(this.nodes.map(({ id }) => id));
+    const { deployment } = this.task;
+    const edges = this.graph.edges.filter((edge) => ids.has(edge.source) && ids.has(edge.target));
+    const outputs = deployment.outputs.map(({ edgeIndex }) => this.jobEdge(edgeIndex));
+    const segments = buildChain({ nodes: this.nodes, edges, outputs, sharing: sharingRules(this.settings) }, {
+      operator: (node) => this.operator(node),
+      writer: (outputIndex, status) => this.writer(outputIndex, status),
+    });
+    const head = present(this.nodes[0], 'a vertex has operators');
+    return {
+      taskName: this.taskName,
+      settings: this.settings,
+      accumulators: this.accumulators,
+      metrics: this.metrics,
+      segments: segments.map((segment, i) => ({ segment, batches: this.batches(segment, i) })),
+      source: isSource(head) ? this.source(head) : null,
+      gate: isSource(head) ? null : this.gate(),
+      writers: this.writers,
+      stores: this.stores,
+      operators: this.openingOrder(segments),
+      receivers: this.receivers,
+    };
+  }
+
+  private batches(segment: Segment, index: number): readonly [BatchFunction, BatchFunction] {
+    const { interrupt } = this.slot;
+    if (!this.settings.codegen) return interpretSegment(segment, interrupt);
+    return generateSegment(segment, interrupt, `${this.task.deployment.attemptId}/segment-${index}`).batches;
+  }
+
+  private openingOrder(segments: readonly Segment[]): SubtaskParts['operators'] {
+    const all = segments.flatMap((segment) => segment.nodes.map(({ operator }) => ({ operator, segment })));
+    return all.toReversed().map(({ operator, segment }) => ({ operator, segment, context: this.context(operator.name) }));
+  }
+
+  private operator(node: StreamNode): StreamOperator {
+    const { spec } = node;
+    assert(!isSource(node), 'a source is the head of its chain');
+    const keyed = node.keys.find((key) => key !== null) ?? null;
+    const inputType = this.inputType(node.id);
+    const operator = createOperator(node, spec as Exclude<StreamNode['spec'], SourceSpec>, {
+      store: keyed === null ? null : this.store(keyed.type),
+      inputType,
+      copyInput: inputType === null ? genericCopy : inputType.immutable ? (value) => value : (value) => inputType.codec().copy(value),
+      openSinkWriter: (sink) => (context) => this.slot.connectors.createSinkWriter(sink, this.sinkContext(node, context)),
+    });
+    if (operator instanceof DiscardOperator && operator.fold !== null) this.accumulators.fold(node.name, operator.fold);
+    return operator;
+  }
+
+  private store(keyType: TypeDescriptor<unknown> | null): KeyedStateStore {
+    const { parallelism, maxParallelism } = vertexOf(this.task);
+    const keyGroups = keyGroupRangeOf(this.task.deployment.subtaskIndex, maxParallelism, parallelism);
+    const store = this.slot.backend.open({ keyGroups, keyType, freezeValues: this.settings.freezeRecords });
+    this.stores.push(store);
+    return store;
+  }
+
+  private sinkContext(node: StreamNode, context: RuntimeContext): SinkContext {
+    return {
+      ...context,
+      print: (stream, text) => this.slot.print(stream, text),
+      send: (body) => this.slot.send(this.task, node.id, body),
+      onEvent: (receive) => void this.receivers.set(node.id, receive),
+    };
+  }
+
+  private writer(outputIndex: number, status: OutputStatus): RecordWriter {
+    const output = present(this.task.deployment.outputs[outputIndex], 'an output is deployed');
+    const jobEdge = this.jobEdge(output.edgeIndex);
+    const edge = this.streamEdge(jobEdge);
+    const producer = this.node(edge.source);
+    const consumer = this.node(edge.target);
+    const writer = this.slot.exchange.createWriter({
+      taskName: this.taskName,
+      partitioning: edge.partitioning,
+      key: consumer.keys[edge.inputIndex] ?? null,
+      maxParallelism: consumer.maxParallelism,
+      producerIndex: this.task.deployment.subtaskIndex,
+      type: typeOfEdge(producer, edge),
+      endpoints: present(this.task.outputs[outputIndex], 'an output has its endpoints'),
+      bufferTimeoutMs: this.settings.bufferTimeoutMs,
+      status,
+      seed: edge.source * 31 + this.task.deployment.subtaskIndex,
+    });
+    this.writers.push(writer);
+    return writer;
+  }
+
+  private gate(): GateInput {
+    const inputs = this.task.deployment.inputs.map((input, i) => {
+      const edge = this.streamEdge(this.jobEdge(input.edgeIndex));
+      const endpoints = present(this.task.inputs[i], 'an input has its endpoints');
+      return { inputIndex: edge.inputIndex, type: typeOfEdge(this.node(edge.source), edge), endpoints };
+    });
+    return new GateInput(this.slot.exchange.createGate({ taskName: this.taskName, inputs }));
+  }
+
+  private source(node: StreamNode): SourcePart {
+    const context: ReaderContext = {
+      ...this.context(node.name),
+      requestSplit: () => this.slot.send(this.task, node.id, { kind: 'splitRequest' }),
+      sendEvent: (event) => this.slot.send(this.task, node.id, { kind: 'sourceEvent', event }),
+    };
+    return { node, context, open: () => this.slot.connectors.createReader(node.spec as SourceSpec, context) };
+  }
+
+  private context(operatorName: string): RuntimeContext {
+    return runtimeContext(this.task, operatorName, { accumulators: this.accumulators, metrics: this.metrics, log: this.slot.log });
+  }
+
+  private node(id: number): StreamNode {
+    return present(this.graph.nodes.find((node) => node.id === id), `the program has operator ${id}`);
+  }
+
+  private jobEdge(index: number): JobEdge {
+    return present(this.task.jobGraph.edges[index], `the job graph has edge ${index}`);
+  }
+
+  /** Equal edges (a stream united with itself) stand in the same order in both graphs. */
+  private streamEdge(jobEdge: JobEdge): StreamEdge {
+    const spelled = spellJobEdge(jobEdge);
+    const position = this.task.jobGraph.edges.filter((edge) => edge.index < jobEdge.index && spellJobEdge(edge) === spelled).length;
+    const alike = this.graph.edges.filter((edge) => spellStreamEdge(edge) === spelled);
+    return present(alike[position], `the program has job edge ${jobEdge.index}`);
+  }
+
+  /** Type of the first input, for state and copies; null when not declared. */
+  private inputType(nodeId: number): TypeDescriptor<unknown> | null {
+    const edge = this.graph.edges.find((candidate) => candidate.target === nodeId && candidate.inputIndex === 0);
+    return edge === undefined ? null : typeOfEdge(this.node(edge.source), edge);
+  }
+}
+
+function spellJobEdge(edge: JobEdge): string {
+  return JSON.stringify([edge.sourceNodeId, edge.targetNodeId, edge.inputIndex, edge.sideOutput, edge.partitioning]);
+}
+
+function spellStreamEdge(edge: StreamEdge): string {
+  return JSON.stringify([edge.source, edge.target, edge.inputIndex, edge.sideOutput, edge.partitioning.kind]);
+}
+
+function typeOfEdge(producer: StreamNode, edge: StreamEdge): TypeDescriptor<unknown> | null {
+  return edge.sideOutput === null ? producer.outputType : (producer.sideOutputs[edge.sideOutput] ?? null);
+}

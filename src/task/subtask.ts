@@ -1,0 +1,219 @@
+/**
+ * One attempt of one subtask, from its parts to its end.
+ *
+ *     open ──► running ──► draining (everything has ended; outputs are still being taken) ──► finished
+ *                 └──────────── cancel or failure, between two records ────────────► closed
+ *
+ * The slot loop calls `step`; nothing here waits. `mail` is how promises (of asynchronous operators,
+ * sinks, readers) get back in: actions run between two records, on the slot's turn.
+ */
+import type { Ports } from '../base/ports.ts';
+import type { OperatorContext } from '../operators/operator.ts';
+import { operatorFailure } from '../operators/failure.ts';
+import { present } from '../base/assert.ts';
+import type { AccumulatorValue, OperatorEventBody, TaskIoMetrics } from '../protocol/deployment.ts';
+import type { ErrorInfo } from '../protocol/errors.ts';
+import { SegmentRunner } from './segment-runner.ts';
+import type { RunnerInput, StepResult } from './segment-runner.ts';
+import { SourceInput } from './source-input.ts';
+import type { SubtaskParts } from './subtask-parts.ts';
+import { TimeShares } from './time-shares.ts';
+
+/** How a subtask reaches its slot. */
+export interface SubtaskSurroundings {
+  readonly ports: Ports;
+  /** Makes the slot loop take a turn. */
+  wake(): void;
+  send(nodeId: number, body: OperatorEventBody): void;
+}
+
+/** What `step` did. `waiting`: nothing can be done until something arrives. */
+export type SubtaskResult = 'ran' | 'waiting' | 'finished';
+
+/** See the file's head. */
+export class Subtask {
+  private readonly parts: SubtaskParts;
+  private readonly around: SubtaskSurroundings;
+  private readonly shares: TimeShares;
+  /** Downstream first, so that room is made before it is asked for. */
+  private runners: readonly SegmentRunner[] = [];
+  private source: SourceInput | null = null;
+  private mail: (() => void)[] = [];
+  /** Records may stand in buffers that nobody has flushed. */
+  private isDirty = false;
+  private isClosed = false;
+
+  constructor(parts: SubtaskParts, around: SubtaskSurroundings) {
+    this.parts = parts;
+    this.around = around;
+    this.shares = new TimeShares(around.ports.clock.monotonicMs());
+  }
+
+  get bufferTimeoutMs(): number {
+    return this.parts.settings.bufferTimeoutMs;
+  }
+
+  /** Opens operators, downstream first, then the source. Throws what the user's `open` throws, named. */
+  async open(): Promise<void> {
+    for (const { operator, context, segment } of this.parts.operators) {
+      const surroundings: OperatorContext = {
+        runtime: context,
+        status: segment.status,
+        post: (action) => this.post(action),
+        clock: this.around.ports.clock,
+      };
+      await named(operator.name, () => operator.open(surroundings));
+    }
+    const first = this.parts.gate ?? (await this.openSource());
+    this.runners = this.parts.segments
+      .map(({ segment, batches }) => new SegmentRunner(segment, batches, segment.input ?? first, () => this.around.ports.clock.monotonicMs()))
+      .toReversed();
+    this.shares.book(this.around.ports.clock.monotonicMs());
+  }
+
+  /** Starts the source; called once the task is RUNNING, since it makes the coordinator assign splits. */
+  async start(): Promise<void> {
+    const { source } = this.parts;
+    if (source !== null) await named(source.node.name, () => this.source?.start());
+  }
+
+  /** One stretch of every segment that can run. Throws the failure of the task. */
+  step(nowMs: number): SubtaskResult {
+    this.shares.book(nowMs);
+    this.runMail();
+    const ran = this.runSegments();
+    if (ran) {
+      this.isDirty = true;
+      this.shares.enter('busy');
+      if (this.bufferTimeoutMs === 0) this.flush();
+      return 'ran';
+    }
+    if (this.hasEnded()) return this.drain();
+    return 'waiting';
+  }
+
+  /** Publishes half-filled buffers. */
+  flush(): void {
+    if (!this.isDirty) return;
+    this.isDirty = false;
+    for (const writer of this.parts.writers) writer.flush();
+  }
+
+  /** Whether `flush` would do something. */
+  get needsFlush(): boolean {
+    return this.isDirty && this.parts.writers.length > 0;
+  }
+
+  /** A message of the coordinator of one of the operators. */
+  onOperatorEvent(nodeId: number, body: OperatorEventBody): void {
+    this.post(() => {
+      if (this.parts.source?.node.id === nodeId) this.source?.onEvent(body);
+      else this.parts.receivers.get(nodeId)?.(body);
+    });
+  }
+
+  /** Runs `action` between two records. At most one per request in flight of the operators, plus the coordinator's messages. */
+  post(action: () => void): void {
+    if (this.isClosed) return;
+    this.mail.push(action);
+    this.around.wake();
+  }
+
+  /** Splits that the source has finished since the last call go to the coordinator. */
+  reportSplits(): void {
+    this.source?.reportFinishedSplits();
+  }
+
+  metrics(): TaskIoMetrics {
+    const { writers, gate } = this.parts;
+    return {
+      numRecordsIn: gate?.gate.recordsIn ?? 0,
+      numRecordsOut: writers.reduce((sum, writer) => sum + writer.recordsOut, 0),
+      numBytesIn: gate?.gate.bytesIn ?? 0,
+      numBytesOut: writers.reduce((sum, writer) => sum + writer.bytesOut, 0),
+      ...this.shares.read(),
+    };
+  }
+
+  accumulators(): Readonly<Record<string, AccumulatorValue>> {
+    return this.parts.accumulators.snapshot();
+  }
+
+  /**
+   * Releases everything; `cause` null when the task has finished. Idempotent. Answers what the user's
+   * `close` threw: the first failure, for the log.
+   */
+  async close(cause: ErrorInfo | null): Promise<unknown> {
+    if (this.isClosed) return null;
+    this.isClosed = true;
+    this.mail = [];
+    const failures: unknown[] = [];
+    const attempt = async (close: () => void | Promise<void>) => {
+      try {
+        await close();
+      } catch (thrown) {
+        failures.push(thrown);
+      }
+    };
+    await attempt(() => this.source?.close());
+    for (const { operator } of this.parts.operators.toReversed()) await attempt(() => operator.close());
+    for (const writer of this.parts.writers) writer.close(cause);
+    this.parts.gate?.gate.close();
+    for (const store of this.parts.stores) store.close();
+    return failures[0] ?? null;
+  }
+
+  private async openSource(): Promise<RunnerInput> {
+    const part = present(this.parts.source, 'a task has a gate or a source');
+    const { name, id } = part.node;
+    const reader = await named(name, () => part.open());
+    this.source = new SourceInput(reader, {
+      name,
+      send: (body) => this.around.send(id, body),
+      wake: () => this.around.wake(),
+      fail: (thrown) => this.post(() => {
+        throw thrown;
+      }),
+    });
+    return this.source;
+  }
+
+  private runMail(): void {
+    if (this.mail.length === 0) return;
+    const mail = this.mail;
+    this.mail = [];
+    for (const action of mail) action();
+  }
+
+  /** True when a segment ran; otherwise books why the first one could not. */
+  private runSegments(): boolean {
+    let ran = false;
+    let result: StepResult = 'idle';
+    for (const runner of this.runners) {
+      result = runner.step();
+      ran ||= result === 'ran';
+    }
+    if (!ran) this.shares.enter(result === 'full' ? 'backPressured' : 'idle');
+    return ran;
+  }
+
+  private hasEnded(): boolean {
+    return (
+      this.runners.every((runner) => runner.hasEnded) &&
+      this.parts.operators.every(({ operator }) => operator.isIdle?.() ?? true)
+    );
+  }
+
+  private drain(): SubtaskResult {
+    this.flush();
+    return this.parts.writers.every((writer) => writer.refresh() && writer.isDrained()) ? 'finished' : 'waiting';
+  }
+}
+
+async function named<T>(operatorName: string, action: () => T | Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (thrown) {
+    throw operatorFailure(operatorName, thrown);
+  }
+}
