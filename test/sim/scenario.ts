@@ -1,0 +1,68 @@
+/**
+ * What a seed means: the shape of the cluster, the jobs, which kinds of faults exist and how often (swarm
+ * testing: most seeds have only a few kinds, so that each can do its work undisturbed).
+ */
+import { SeededRandom } from './seeded-random.ts';
+import type { TaskBehaviour } from './sim-slot-host.ts';
+
+/** Kinds of faults that a scenario may contain. */
+export const FAULT_KINDS = ['killTaskManager', 'cutLink', 'cutLinkOneWay', 'resetConnection', 'pauseHeal'] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** One job to submit. */
+export interface JobPlan {
+  readonly submitAtMs: number;
+  readonly parallelism: number;
+  /** Vertices in a line, each fed by the one before over a hash edge. */
+  readonly vertices: number;
+  /** Null: not cancelled by anybody. */
+  readonly cancelAfterMs: number | null;
+  readonly restartAttempts: number;
+}
+
+/** One fault, drawn in advance so that it does not depend on what happened before. */
+export interface PlannedFault {
+  readonly kind: FaultKind;
+  readonly atMs: number;
+  /** Index of the TaskManager it concerns. */
+  readonly taskManager: number;
+}
+
+export interface Scenario {
+  readonly seed: number;
+  readonly taskManagers: number;
+  readonly slots: number;
+  readonly jobs: readonly JobPlan[];
+  readonly faults: readonly PlannedFault[];
+  readonly behaviour: TaskBehaviour;
+}
+
+/** Faults happen before this; afterwards everything is healed and progress is demanded. */
+export const SAFETY_PHASE_MS = 30_000;
+
+/** Draws the scenario of a seed. */
+export function drawScenario(seed: number): Scenario {
+  const random = new SeededRandom(seed);
+  const taskManagers = random.int(1, 4);
+  const slots = random.int(1, 4);
+  const kinds = FAULT_KINDS.filter(() => random.chance(0.35));
+  const faults = Array.from({ length: kinds.length === 0 ? 0 : random.int(1, 6) }, (): PlannedFault => ({
+    kind: random.pick(kinds),
+    atMs: random.int(0, SAFETY_PHASE_MS),
+    taskManager: random.int(0, taskManagers - 1),
+  }));
+  const jobs = Array.from({ length: random.int(1, 4) }, (): JobPlan => ({
+    submitAtMs: random.int(0, 10_000),
+    parallelism: random.int(1, taskManagers * slots),
+    vertices: random.int(1, 3),
+    cancelAfterMs: random.chance(0.4) ? random.int(0, 8_000) : null,
+    restartAttempts: random.chance(0.5) ? random.int(1, 3) : 0,
+  }));
+  const behaviour: TaskBehaviour = {
+    lifeMs: [10, random.int(20, 8_000)],
+    failureChance: random.chance(0.3) ? 0.2 : 0,
+    deafChance: random.chance(0.2) ? 0.3 : 0,
+    slotDeathChance: random.chance(0.2) ? 0.1 : 0,
+  };
+  return { seed, taskManagers, slots, jobs, faults, behaviour };
+}
