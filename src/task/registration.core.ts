@@ -58,7 +58,7 @@ export class RegistrationCore {
 
   /** Applies one event; returns the effects to perform, in order. Late answers are not errors. */
   step(event: RegistrationEvent): RegistrationEffect[] {
-    if ('attempt' in event && event.attempt !== this.attempt) return this.dropLate(event);
+    if ('attempt' in event && event.attempt !== this.attempt) return [];
     switch (event.kind) {
       case 'leaderChanged':
         return this.follow(event.leader);
@@ -122,11 +122,6 @@ export class RegistrationCore {
     const hangUp: RegistrationEffect = { kind: 'hangUp', attempt, reason };
     if (state === 'registered') return [{ kind: 'lost', reason }, hangUp];
     return state === 'leaderless' ? [] : [hangUp];
-  }
-
-  /** A connection that comes too late would stay open at the JobManager. */
-  private dropLate(event: RegistrationEvent & { readonly attempt: number }): RegistrationEffect[] {
-    return event.kind === 'connected' ? [{ kind: 'hangUp', attempt: event.attempt, reason: 'the attempt was given up' }] : [];
   }
 
   private timeoutMs(): number {
