@@ -6,9 +6,15 @@ import type { JobProgram, StreamGraph } from '../../src/graph/stream-graph.ts';
 
 const RESULT: JobExecutionResult = { jobId: '0'.repeat(32), netRuntimeMs: 1, accumulators: { seen: 3 } };
 
+interface Seen {
+  graph: StreamGraph | null;
+  name: string;
+  closed: number;
+}
+
 /** Answers 1, 2, 3 whatever the program; remembers what it was given and that it was closed. */
-function bindExecutor(result: Promise<JobExecutionResult> = Promise.resolve(RESULT)): { graph: StreamGraph | null; name: string; closed: number } {
-  const seen: ReturnType<typeof bindExecutor> = { graph: null, name: '', closed: 0 };
+function bindExecutor(result: Promise<JobExecutionResult> = Promise.resolve(RESULT)): Seen {
+  const seen: Seen = { graph: null, name: '', closed: 0 };
   result.catch(() => undefined);
   const submit = async (program: JobProgram, configuration: Readonly<Record<string, string>>) => {
     seen.graph = program.build({ args: {}, configuration });

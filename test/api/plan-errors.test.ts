@@ -17,7 +17,8 @@ test('two operators with one uid', (t) => {
 });
 
 test('forward between different parallelisms, with the place of the call', (t) => {
-  const error = refused(t, (env) => void env.fromElements(1).forward().map((n) => n).setParallelism(2).print(), /forward needs equal parallelism/);
+  const build = (env: StreamExecutionEnvironment) => void env.fromElements(1).forward().map((n) => n).setParallelism(2).print();
+  const error = refused(t, build, /forward needs equal parallelism/);
   t.regex(error?.message ?? '', /at .*plan-errors\.test\.[jt]s:\d+:\d+/);
 });
 
@@ -29,7 +30,8 @@ test('parallelism and max parallelism out of bounds', (t) => {
 });
 
 test('parallelism above max parallelism', (t) => {
-  refused(t, (env) => void env.fromSequence(1, 2).setParallelism(4).setMaxParallelism(3).print(), /'Source: Sequence Source' has parallelism 4, above its max parallelism 3/);
+  const build = (env: StreamExecutionEnvironment) => void env.fromSequence(1, 2).setParallelism(4).setMaxParallelism(3).print();
+  refused(t, build, /'Source: Sequence Source' has parallelism 4, above its max parallelism 3/);
 });
 
 test('a collection read in parallel', (t) => {

@@ -32,10 +32,12 @@ test('keyed operators read hash edges and know their key', (t) => {
 test('every partitioning becomes the edge of its kind', (t) => {
   const graph = graphOf((env) => {
     const source = env.fromSequence(1, 9);
-    for (const stream of [source.shuffle(), source.rebalance(), source.rescale(), source.broadcast(), source.forward(), source.global()]) stream.discard();
+    const streams = [source.shuffle(), source.rebalance(), source.rescale(), source.broadcast(), source.forward(), source.global()];
+    for (const stream of streams) stream.discard();
     source.partitionCustom((key: number, n) => key % n, (n) => n).discard();
   });
-  t.deepEqual(graph.edges.map((edge) => edge.partitioning.kind), ['shuffle', 'rebalance', 'rescale', 'broadcast', 'forward', 'global', 'custom']);
+  const kinds = graph.edges.map((edge) => edge.partitioning.kind);
+  t.deepEqual(kinds, ['shuffle', 'rebalance', 'rescale', 'broadcast', 'forward', 'global', 'custom']);
 });
 
 test('a union has one edge per stream, into one input; connected streams have two inputs', (t) => {
@@ -139,7 +141,8 @@ test('what the program configures overlays the submission', (t) => {
 
 test('asyncMap resolves its options', (t) => {
   const graph = graphOf((env) => {
-    env.fromElements(1).asyncMap(async (n) => n, { ordered: false, capacity: 7, timeout: '2 s', retry: { attemptsMax: 3, delay: 50 } }).print();
+    const retry = { attemptsMax: 3, delay: 50 };
+    env.fromElements(1).asyncMap(async (n) => n, { ordered: false, capacity: 7, timeout: '2 s', retry }).print();
   });
   const spec = graph.nodes[1]?.spec;
   t.deepEqual(spec?.data as object, { ordered: false, capacity: 7, timeoutMs: 2000 });

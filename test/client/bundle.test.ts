@@ -39,23 +39,27 @@ async function refused(t: ExecutionContext, attempt: Promise<unknown>, code: Err
 test('a bundled job is the program that its file declares', async (t) => {
   const program = await load(await project(t, { 'job.ts': JOB }));
   t.is(program.name, 'small');
-  t.deepEqual(buildProgram(program, { args: {}, configuration: {} }).nodes.map((node) => node.name), ['Source: Collection Source', 'Map', 'Sink: Print to Std. Out']);
+  const { nodes } = buildProgram(program, { args: {}, configuration: {} });
+  t.deepEqual(nodes.map((node) => node.name), ['Source: Collection Source', 'Map', 'Sink: Print to Std. Out']);
 });
 
 test('equal sources give equal artifacts, wherever they lie', async (t) => {
-  const [a, b, c] = await Promise.all([project(t, { 'job.ts': JOB }), project(t, { 'job.ts': JOB }), project(t, { 'job.ts': `${JOB}// more\n` })]);
-  const [first, second, other] = await Promise.all([a, b, c].map((directory) => bundleJob(join(directory, 'job.ts'))));
+  const directories = await Promise.all([JOB, JOB, `${JOB}// more\n`].map((text) => project(t, { 'job.ts': text })));
+  const [first, second, other] = await Promise.all(directories.map((directory) => bundleJob(join(directory, 'job.ts'))));
   t.is(first?.artifactId, second?.artifactId);
   t.not(first?.artifactId, other?.artifactId);
-  t.false(new TextDecoder().decode(first?.code).includes(a));
+  t.false(new TextDecoder().decode(first?.code).includes(directories[0] ?? ''));
 });
 
 test('own modules and npm packages are bundled, also CommonJS ones that require built-in modules', async (t) => {
   const directory = await project(t, {
-    'job.ts': `${HEAD}import { twice } from './twice.ts';\nimport left from 'left';\nexport default job({ name: left('x') }, (env) => { env.fromElements(1).map(twice).print(); });\n`,
+    'job.ts': `${HEAD}import { twice } from './twice.ts';\nimport left from 'left';
+      export default job({ name: left('x') }, (env) => { env.fromElements(1).map(twice).print(); });\n`,
     'twice.ts': 'export const twice = (n: number): number => n * 2;\n',
     'node_modules/left/package.json': '{ "name": "left", "version": "1.0.0", "main": "index.js" }',
-    'node_modules/left/index.js': "const util = require('util');\nconst started = Date.now();\nmodule.exports = (s) => util.format('%s!', s) + (started > 0 ? '' : '?');\n",
+    'node_modules/left/index.js': `const util = require('util');
+      const started = Date.now();
+      module.exports = (s) => util.format('%s!', s) + (started > 0 ? '' : '?');\n`,
   });
   const bundle = await bundleJob(join(directory, 'job.ts'));
   t.deepEqual(bundle.sourceFiles.map((file) => file.slice(directory.length + 1)).toSorted(), ['job.ts', 'twice.ts']);
@@ -64,18 +68,21 @@ test('own modules and npm packages are bundled, also CommonJS ones that require 
 
 test('a chance value at the top level of a user file is refused, with its place', async (t) => {
   const directory = await project(t, { 'job.ts': `${HEAD}const RUN = Math.random();\nexport default job({ name: \`\${RUN}\` }, () => {});\n` });
-  await refused(t, load(directory), 'PROGRAM_INVALID', /Math\.random\(\) is not allowed at the top level of a job module \(.*job\.ts:2:\d+\)/);
+  const message = /Math\.random\(\) is not allowed at the top level of a job module \(.*job\.ts:2:\d+\)/;
+  await refused(t, load(directory), 'PROGRAM_INVALID', message);
 });
 
 test('an error thrown while building names file and line of the TypeScript', async (t) => {
-  const program = await load(await project(t, { 'job.ts': `${HEAD}interface Unused { readonly a: 1 }\nexport default job({ name: 'x' }, () => {\n  throw new Error('no');\n});\n` }));
+  const text = `${HEAD}interface Unused { readonly a: 1 }\nexport default job({ name: 'x' }, () => {\n  throw new Error('no');\n});\n`;
+  const program = await load(await project(t, { 'job.ts': text }));
   const error = t.throws(() => program.build({ args: {}, configuration: {} }), { message: 'no' });
   t.regex(error?.stack ?? '', /job\.ts:4:9/);
 });
 
 test('a syntax error shows its place and line', async (t) => {
   const directory = await project(t, { 'job.ts': 'const a = ;\n' });
-  await refused(t, bundleJob(join(directory, 'job.ts')), 'PROGRAM_INVALID', /job\.ts:1:11: Unexpected ";"\n\n {2}1 \| const a = ;\n {4}\| {11}\^/);
+  const message = /job\.ts:1:11: Unexpected ";"\n\n {2}1 \| const a = ;\n {4}\| {11}\^/;
+  await refused(t, bundleJob(join(directory, 'job.ts')), 'PROGRAM_INVALID', message);
 });
 
 test('a module that cannot be found shows the import', async (t) => {
@@ -84,7 +91,11 @@ test('a module that cannot be found shows the import', async (t) => {
 });
 
 test('a missing file, a directory, and modules that export no job are refused', async (t) => {
-  const directory = await project(t, { 'none.ts': 'export const a = 1;\n', 'number.ts': 'export default 1;\n', 'function.ts': 'export default function build() {}\n' });
+  const directory = await project(t, {
+    'none.ts': 'export const a = 1;\n',
+    'number.ts': 'export default 1;\n',
+    'function.ts': 'export default function build() {}\n',
+  });
   await refused(t, bundleJob(join(directory, 'absent.ts')), 'FILE_NOT_FOUND', /no such file/);
   await refused(t, bundleJob(directory), 'PROGRAM_INVALID', /is not a file/);
   await refused(t, bundleJob(join(directory, 'none.ts')), 'PROGRAM_INVALID', /none\.ts has no default export/);
@@ -108,7 +119,8 @@ test('a native addon is refused by name, unless it is external', async (t) => {
 });
 
 test('type errors are reported with file, line and column; a clean job passes', async (t) => {
-  const directory = await project(t, { 'job.ts': JOB, 'bad.ts': `${HEAD}const n: number = 'a';\nexport default job({ name: 'x' }, (env) => { env.fromElements(n).print(); });\n` });
+  const bad = `${HEAD}const n: number = 'a';\nexport default job({ name: 'x' }, (env) => { env.fromElements(n).print(); });\n`;
+  const directory = await project(t, { 'job.ts': JOB, 'bad.ts': bad });
   t.deepEqual(await typecheck(join(directory, 'job.ts')), { kind: 'passed' });
   const result = await typecheck(join(directory, 'bad.ts'));
   if (result.kind !== 'failed') return t.fail(`the check ${result.kind}`);

@@ -33,7 +33,8 @@ test('an operator with several consumers makes a chain that is a tree', (t) => {
     numbers.filter(() => true).print();
     numbers.discard();
   });
-  t.deepEqual(job.vertices.map((vertex) => vertex.name), ['Source: Sequence Source -> Map -> (Filter -> Sink: Print to Std. Out, Sink: Discard)']);
+  const names = job.vertices.map((vertex) => vertex.name);
+  t.deepEqual(names, ['Source: Sequence Source -> Map -> (Filter -> Sink: Print to Std. Out, Sink: Discard)']);
   t.is(
     job.vertices[0]?.description,
     'Source: Sequence Source<br/>+- Map<br/>   :- Filter<br/>   :  +- Sink: Print to Std. Out<br/>   +- Sink: Discard<br/>',
@@ -115,7 +116,8 @@ test('equal programs have equal digests; a difference is named', (t) => {
 
 test('pipeline.generic-types: false asks for a type where records cross tasks', (t) => {
   const strict = { 'pipeline.generic-types': 'false' };
-  const error = t.throws(() => jobOf(wordCount, strict), { instanceOf: ClusterError, message: /the output of 'tokenizer' has no declared type/ });
+  const message = /the output of 'tokenizer' has no declared type/;
+  const error = t.throws(() => jobOf(wordCount, strict), { instanceOf: ClusterError, message });
   t.is(error?.code, 'PLAN_INVALID');
   t.notThrows(() =>
     jobOf((env) => {
@@ -170,16 +172,19 @@ test('flink info prints the execution plan in the layout of Flink', (t) => {
 test('the REST plan lists consumers first, with the ids of their inputs', (t) => {
   const job = jobOf(wordCount);
   const [source, counter] = job.vertices;
+  const constant = { parallelism: 1, operator: '', operator_strategy: '', optimizer_properties: {} };
   t.deepEqual(restPlanOf(job), {
     jid: job.jobId,
     name: 'test',
     type: 'STREAMING',
     nodes: [
       {
-        id: counter?.id ?? '', parallelism: 1, operator: '', operator_strategy: '', description: 'counter<br/>+- Sink: print-sink<br/>',
-        inputs: [{ num: 0, id: source?.id ?? '', ship_strategy: 'HASH', exchange: 'pipelined_bounded' }], optimizer_properties: {},
+        ...constant,
+        id: counter?.id ?? '',
+        description: 'counter<br/>+- Sink: print-sink<br/>',
+        inputs: [{ num: 0, id: source?.id ?? '', ship_strategy: 'HASH', exchange: 'pipelined_bounded' }],
       },
-      { id: source?.id ?? '', parallelism: 1, operator: '', operator_strategy: '', description: 'Source: Collection Source<br/>+- tokenizer<br/>', optimizer_properties: {} },
+      { ...constant, id: source?.id ?? '', description: 'Source: Collection Source<br/>+- tokenizer<br/>' },
     ],
   });
 });

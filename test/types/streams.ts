@@ -36,7 +36,7 @@ export function results(): void {
   assertType<typeof present, SingleOutputStream<number>>(true);
   const pairs = orders.map((order) => tuple(order.id, order.amount));
   assertType<typeof pairs, SingleOutputStream<[string, number]>>(true);
-  const looked = orders.asyncMap(async (order) => order.amount, { ordered: false, timeout: '5 s', retry: { attemptsMax: 3, delay: '100 ms' } });
+  const looked = orders.asyncMap(async (order) => order.amount, { timeout: '5 s', retry: { attemptsMax: 3, delay: '100 ms' } });
   assertType<typeof looked, SingleOutputStream<number>>(true);
 }
 
@@ -148,7 +148,12 @@ export function connections(): void {
 }
 
 export function jobArguments(): void {
-  const args = { input: arg.path({ optional: true }), top: arg.int({ default: 10 }), mode: arg.choice(['fast', 'exact']), verbose: arg.boolean() };
+  const args = {
+    input: arg.path({ optional: true }),
+    top: arg.int({ default: 10 }),
+    mode: arg.choice(['fast', 'exact']),
+    verbose: arg.boolean(),
+  };
   job({ name: 'typed', args }, (env, given) => {
     assertType<typeof given.input, string | undefined>(true);
     assertType<typeof given.top, number>(true);
