@@ -26,10 +26,12 @@ export const environmentOptions = {
     description: 'Write what a process in the foreground prints to its `.out` and `.err` files.',
   }),
   nodeOptions: optional({
-    key: 'env.node.opts', type: string, description: 'Arguments of `node` for every process. Unlike Flink: takes the place of `env.java.opts`.',
+    key: 'env.node.opts', type: string,
+    description: 'Arguments of `node` for every process. Unlike Flink: takes the place of `env.java.opts`.',
   }),
   hadoopConfDir: optional({
-    key: 'env.hadoop.conf.dir', type: string, since: '0.3', description: 'Directory of `core-site.xml` and `hdfs-site.xml`. `HADOOP_CONF_DIR` wins.',
+    key: 'env.hadoop.conf.dir', type: string, since: '0.3',
+    description: 'Directory of `core-site.xml` and `hdfs-site.xml`. `HADOOP_CONF_DIR` wins.',
   }),
   yarnConfDir: ignored('env.yarn.conf.dir', string, OTHER_DEPLOYMENT),
   hbaseConfDir: ignored('env.hbase.conf.dir', string, 'there is no HBase connector.'),
@@ -47,7 +49,8 @@ export const environmentOptions = {
     key: 'fs.hdfs.hadoopconf', type: string, since: '0.3', description: 'Directory of `core-site.xml` and `hdfs-site.xml`.',
   }),
   webHdfs: optional({
-    key: 'fs.webhdfs.<...>', type: string, since: '0.3', description: 'Name nodes and users of HDFS when there is no `hdfs-site.xml`. Unlike Flink: HDFS is spoken over HTTP.',
+    key: 'fs.webhdfs.<...>', type: string, since: '0.3',
+    description: 'Name nodes and users of HDFS when there is no `hdfs-site.xml`. Unlike Flink: HDFS is spoken over HTTP.',
   }),
   fileSystemOther: optional({ key: 'fs.<scheme>.<...>', type: string, since: '0.3', description: 'Settings of one file system.' }),
   internalSslEnabled: option({
@@ -87,11 +90,16 @@ export const environmentOptions = {
   rpcTuning: ignored('pekko.<...>', string, 'Drey’s RPC is not Pekko.'),
   rpcTuningOld: ignored('akka.<...>', string, 'Drey’s RPC is not Akka.'),
   networkTuning: ignored('taskmanager.network.netty.<...>', string, 'the data exchange is not Netty.'),
-  networkRequestBackoff: ignored('taskmanager.network.request-backoff.<...>', duration, 'partitions are announced before they are asked for.'),
+  networkRequestBackoff: ignored(
+    'taskmanager.network.request-backoff.<...>', duration, 'partitions are announced before they are asked for.',
+  ),
   networkCompression: ignored('taskmanager.network.<...>', string, 'Drey’s data exchange has no such knob.'),
   computeNuma: ignored('taskmanager.compute.numa', boolean, 'start one TaskManager per node with `numactl` instead.'),
   externalResources: ignored('external-resources', list(';'), 'a slot has no external resources.'),
-  zooKeeperHeap: optional({ key: 'zookeeper.heap.mb', type: int(1), since: '0.4', description: 'Heap of a ZooKeeper that the scripts start, in MiB.' }),
+  zooKeeperHeap: optional({
+    key: 'zookeeper.heap.mb', type: int(1), since: '0.4',
+    description: 'Heap of a ZooKeeper that the scripts start, in MiB.',
+  }),
   sqlGateway: optional({ key: 'sql-gateway.<...>', type: string, since: '0.5', description: 'The SQL gateway.' }),
   sqlClient: optional({ key: 'sql-client.<...>', type: string, since: '0.5', description: 'The SQL client.' }),
   table: optional({ key: 'table.<...>', type: string, since: '0.5', description: 'The Table API and SQL.' }),

@@ -34,7 +34,8 @@ export const highAvailabilityOptions = {
     description: 'Root of all clusters’ nodes.',
   }),
   zooKeeperJobGraphs: option({
-    key: 'high-availability.zookeeper.path.jobgraphs', type: string, default: '/jobgraphs', since, description: 'Where job graphs are, below the cluster.',
+    key: 'high-availability.zookeeper.path.jobgraphs', type: string, default: '/jobgraphs', since,
+    description: 'Where job graphs are, below the cluster.',
   }),
   zooKeeperRunningRegistry: ignored('high-availability.zookeeper.path.running-registry', string, 'Flink has not used it since 1.15.'),
   zooKeeperSessionTimeout: option({
@@ -47,7 +48,8 @@ export const highAvailabilityOptions = {
     description: 'How long connecting may take.',
   }),
   zooKeeperRetryWait: option({
-    key: 'high-availability.zookeeper.client.retry-wait', type: duration, default: '5 s', since, description: 'First pause between attempts.',
+    key: 'high-availability.zookeeper.client.retry-wait', type: duration, default: '5 s', since,
+    description: 'First pause between attempts.',
   }),
   zooKeeperMaxRetries: option({
     key: 'high-availability.zookeeper.client.max-retry-attempts', type: int(0), default: '3', since, description: 'Further attempts.',

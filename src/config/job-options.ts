@@ -45,7 +45,8 @@ export const jobOptions = {
     description: 'Derive missing operator ids from the plan; `false` makes a missing `uid` an error.',
   }),
   autoWatermarkInterval: option({
-    key: 'pipeline.auto-watermark-interval', type: duration, default: '200 ms', since: '0.2', description: 'How often watermarks are emitted.',
+    key: 'pipeline.auto-watermark-interval', type: duration, default: '200 ms', since: '0.2',
+    description: 'How often watermarks are emitted.',
   }),
   unalignedSourceSplits: option({
     key: 'pipeline.watermark-alignment.allow-unaligned-source-splits', type: boolean, default: 'false', since: '0.2',
@@ -80,7 +81,8 @@ export const jobOptions = {
     description: 'Longest time that a record waits in a buffer. 0 sends every record at once.',
   }),
   executionTarget: optional({
-    key: 'execution.target', type: string, description: 'Where `bin/flink run` sends a job: `remote`, or `local` for a cluster in the process.',
+    key: 'execution.target', type: string,
+    description: 'Where `bin/flink run` sends a job: `remote`, or `local` for a cluster in the process.',
   }),
   attached: option({
     key: 'execution.attached', type: boolean, default: 'false', description: 'Whether the client waits for the job’s end.',

@@ -36,7 +36,9 @@ export const memoryOptions = {
     key: 'jobmanager.memory.jvm-overhead.fraction', type: double, default: '0.1',
     description: 'Share of the process size for Node.js itself.',
   }),
-  jobManagerDirectLimit: ignored('jobmanager.memory.enable-jvm-direct-memory-limit', memory, 'Node.js cannot limit memory outside the heap.'),
+  jobManagerDirectLimit: ignored(
+    'jobmanager.memory.enable-jvm-direct-memory-limit', memory, 'Node.js cannot limit memory outside the heap.',
+  ),
   taskManagerProcessSize: option({
     key: 'taskmanager.memory.process.size', type: memory, default: '1728m', deprecated: ['taskmanager.heap.size', 'taskmanager.heap.mb'],
     description: 'Memory of the TaskManager process. Each slot’s worker gets its share of the task heap as its heap limit.',

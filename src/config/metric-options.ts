@@ -15,7 +15,8 @@ export const metricOptions = {
       + '`org.apache.flink.metrics.prometheus.PrometheusReporterFactory`.',
   }),
   reporterInterval: optional({
-    key: 'metrics.reporter.<name>.interval', type: duration, since, description: 'How often a reporter that pushes does so; 10 s when unset.',
+    key: 'metrics.reporter.<name>.interval', type: duration, since,
+    description: 'How often a reporter that pushes does so; 10 s when unset.',
   }),
   reporterDelimiter: optional({
     key: 'metrics.reporter.<name>.scope.delimiter', type: string, since, description: 'Between the parts of an identifier.',
@@ -27,7 +28,8 @@ export const metricOptions = {
     key: 'metrics.reporter.<name>.scope.variables.additional', type: map, since, description: 'Variables that are added.',
   }),
   reporterFilterIncludes: optional({
-    key: 'metrics.reporter.<name>.filter.includes', type: list(';'), since, description: 'Metrics to report: `<scope>[:<names>[:<types>]]`.',
+    key: 'metrics.reporter.<name>.filter.includes', type: list(';'), since,
+    description: 'Metrics to report: `<scope>[:<names>[:<types>]]`.',
   }),
   reporterFilterExcludes: optional({
     key: 'metrics.reporter.<name>.filter.excludes', type: list(';'), since, description: 'Metrics to leave out; wins over includes.',
@@ -37,7 +39,8 @@ export const metricOptions = {
     description: 'Port that the reporter serves or sends to. A range serves several processes on one host: the first free port wins.',
   }),
   reporterOther: optional({
-    key: 'metrics.reporter.<name>.<...>', type: string, since, description: 'What else the reporter knows: `host`, `hostUrl`, `jobName` and so on.',
+    key: 'metrics.reporter.<name>.<...>', type: string, since,
+    description: 'What else the reporter knows: `host`, `hostUrl`, `jobName` and so on.',
   }),
   fetcherUpdateInterval: option({
     key: 'metrics.fetcher.update-interval', type: duration, default: '10 s', since,
@@ -53,7 +56,8 @@ export const metricOptions = {
     description: 'Which forms each job status is reported in: `STATE`, `CURRENT_TIME`, `TOTAL_TIME`.',
   }),
   latencyInterval: option({
-    key: 'metrics.latency.interval', type: duration, default: '0 ms', since, description: 'How often sources send latency markers. 0: never.',
+    key: 'metrics.latency.interval', type: duration, default: '0 ms', since,
+    description: 'How often sources send latency markers. 0: never.',
   }),
   latencyGranularity: option({
     key: 'metrics.latency.granularity', type: enumeration(['single', 'operator', 'subtask']), default: 'operator', since,

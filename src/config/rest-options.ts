@@ -95,13 +95,15 @@ export const restOptions = {
   }),
   webRefreshInterval: option({
     key: 'web.refresh-interval', type: duration, default: '3 s', deprecated: ['jobmanager.web.refresh-interval'],
-    description: 'How often the dashboard refreshes, and how long job data may be served from the cache. A plain number is in milliseconds.',
+    description: 'How often the dashboard refreshes, and how long job data may be served from the cache. A plain number is in '
+      + 'milliseconds.',
   }),
   webTimeout: option({
     key: 'web.timeout', type: duration, default: '10 min', description: 'Deadline of what a request asks of the cluster.',
   }),
   webHistory: option({
-    key: 'web.history', type: int(0), default: '5', deprecated: ['jobmanager.web.history'], description: 'Finished jobs that the dashboard lists first.',
+    key: 'web.history', type: int(0), default: '5', deprecated: ['jobmanager.web.history'],
+    description: 'Finished jobs that the dashboard lists first.',
   }),
   webCheckpointsHistory: option({
     key: 'web.checkpoints.history', type: int(1), default: '10', since: '0.2', deprecated: ['jobmanager.web.checkpoints.history'],
@@ -115,7 +117,8 @@ export const restOptions = {
     description: 'Value of `Access-Control-Allow-Origin` on every answer.',
   }),
   clientTimeout: option({
-    key: 'client.timeout', type: duration, default: '1 min', deprecated: ['akka.client.timeout'], description: 'Deadline of a call of the client.',
+    key: 'client.timeout', type: duration, default: '1 min', deprecated: ['akka.client.timeout'],
+    description: 'Deadline of a call of the client.',
   }),
   clientRetryPeriod: option({
     key: 'client.retry-period', type: duration, default: '2 s', description: 'How often an attached client asks for the job’s state.',

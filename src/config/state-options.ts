@@ -24,7 +24,8 @@ export const stateOptions = {
     description: 'Directories for those copies.',
   }),
   latencyTracking: option({
-    key: 'state.latency-track.keyed-state-enabled', type: boolean, default: 'false', deprecated: ['state.backend.latency-track.keyed-state-enabled'],
+    key: 'state.latency-track.keyed-state-enabled', type: boolean, default: 'false',
+    deprecated: ['state.backend.latency-track.keyed-state-enabled'],
     since: '0.5', description: 'Measure how long accesses to keyed state take.',
   }),
   rocksDbLocalDirs: optional({
@@ -41,14 +42,17 @@ export const stateOptions = {
   changelog: ignored('state.changelog.enabled', boolean, 'every checkpoint is incremental as it is.'),
   changelogTuning: ignored('state.changelog.<...>', string, 'every checkpoint is incremental as it is.'),
   checkpointStorage: optional({
-    key: 'execution.checkpointing.storage', type: enumeration(['jobmanager', 'filesystem']), deprecated: ['state.checkpoint-storage'], since,
+    key: 'execution.checkpointing.storage', type: enumeration(['jobmanager', 'filesystem']),
+    deprecated: ['state.checkpoint-storage'], since,
     description: 'Where checkpoints go. Unset: `filesystem` when `execution.checkpointing.dir` is set.',
   }),
   checkpointDir: optional({
-    key: 'execution.checkpointing.dir', type: string, deprecated: ['state.checkpoints.dir'], since, description: 'Directory of checkpoints.',
+    key: 'execution.checkpointing.dir', type: string, deprecated: ['state.checkpoints.dir'], since,
+    description: 'Directory of checkpoints.',
   }),
   savepointDir: optional({
-    key: 'execution.checkpointing.savepoint-dir', type: string, deprecated: ['state.savepoints.dir', 'savepoints.state.backend.fs.dir'], since,
+    key: 'execution.checkpointing.savepoint-dir', type: string,
+    deprecated: ['state.savepoints.dir', 'savepoints.state.backend.fs.dir'], since,
     description: 'Directory of savepoints that name none.',
   }),
   createCheckpointSubDir: option({
@@ -60,11 +64,13 @@ export const stateOptions = {
     description: 'Completed checkpoints that are kept.',
   }),
   smallStateThreshold: option({
-    key: 'execution.checkpointing.data-inline-threshold', type: memory, default: '20 kb', deprecated: ['state.storage.fs.memory-threshold'], since,
+    key: 'execution.checkpointing.data-inline-threshold', type: memory, default: '20 kb',
+    deprecated: ['state.storage.fs.memory-threshold'], since,
     description: 'State up to this size is stored in the checkpoint’s metadata.',
   }),
   checkpointWriteBuffer: option({
-    key: 'execution.checkpointing.write-buffer-size', type: memory, default: '4096b', deprecated: ['state.storage.fs.write-buffer-size'], since,
+    key: 'execution.checkpointing.write-buffer-size', type: memory, default: '4096b',
+    deprecated: ['state.storage.fs.write-buffer-size'], since,
     description: 'Buffer of a checkpoint’s writer.',
   }),
   checkpointInterval: optional({
@@ -85,7 +91,8 @@ export const stateOptions = {
     key: 'execution.checkpointing.min-pause', type: duration, default: '0 ms', since, description: 'Pause between two checkpoints.',
   }),
   checkpointsConcurrent: option({
-    key: 'execution.checkpointing.max-concurrent-checkpoints', type: int(1), default: '1', since, description: 'Checkpoints in progress at once.',
+    key: 'execution.checkpointing.max-concurrent-checkpoints', type: int(1), default: '1', since,
+    description: 'Checkpoints in progress at once.',
   }),
   checkpointTolerableFailures: option({
     key: 'execution.checkpointing.tolerable-failed-checkpoints', type: int(0), default: '0', since,
@@ -102,7 +109,8 @@ export const stateOptions = {
     description: 'Go on with checkpoints when some tasks have finished.',
   }),
   unalignedCheckpoints: option({
-    key: 'execution.checkpointing.unaligned.enabled', type: boolean, default: 'false', deprecated: ['execution.checkpointing.unaligned'], since,
+    key: 'execution.checkpointing.unaligned.enabled', type: boolean, default: 'false',
+    deprecated: ['execution.checkpointing.unaligned'], since,
     description: 'Let barriers overtake records; the overtaken records become part of the checkpoint.',
   }),
   forceUnalignedCheckpoints: option({

@@ -61,7 +61,8 @@ export class ProcessLog implements LoggerSource {
   logger(name: string): Logger {
     let logger = this.loggers.get(name);
     if (logger === undefined) {
-      logger = new ProcessLogger(name, thresholdOf(this.settings.levels, name), (level, message, cause) => this.write(level, name, message, cause));
+      const write: Write = (level, message, cause) => this.write(level, name, message, cause);
+      logger = new ProcessLogger(name, thresholdOf(this.settings.levels, name), write);
       this.loggers.set(name, logger);
     }
     return logger;
