@@ -67,7 +67,8 @@ test('own modules and npm packages are bundled, also CommonJS ones that require 
 });
 
 test('a chance value at the top level of a user file is refused, with its place', async (t) => {
-  const directory = await project(t, { 'job.ts': `${HEAD}const RUN = Math.random();\nexport default job({ name: \`\${RUN}\` }, () => {});\n` });
+  const text = `${HEAD}const RUN = Math.random();\nexport default job({ name: String(RUN) }, () => {});\n`;
+  const directory = await project(t, { 'job.ts': text });
   const message = /Math\.random\(\) is not allowed at the top level of a job module \(.*job\.ts:2:\d+\)/;
   await refused(t, load(directory), 'PROGRAM_INVALID', message);
 });
