@@ -9,7 +9,7 @@
  * The same runtime runs in a worker thread and inline. Failures are reported, never thrown.
  */
 import type { Timer } from '../base/ports.ts';
-import { errorInfo } from '../protocol/errors.ts';
+import { ClusterError, errorInfo } from '../protocol/errors.ts';
 import type { ExecutionAttemptId } from '../protocol/ids.ts';
 import type { FromSlot, SlotDeployment, ToSlot } from './slot-protocol.ts';
 import { SlotPrinter } from './slot-printer.ts';
@@ -76,10 +76,22 @@ export class SlotRuntime {
   }
 
   /** Ends `run` after the current turn. Tasks are left as they are. */
-  stop(): void {
+  private stop(): void {
     this.isStopped = true;
     this.reports.cancel();
     this.wake();
+  }
+
+  /** Stops at once and releases what the tasks hold; nothing is reported any more. */
+  async terminate(): Promise<void> {
+    this.stop();
+    const tasks = [...this.tasks.values()];
+    this.tasks.clear();
+    for (const task of tasks) {
+      task.isCancelled = true;
+      task.state = 'closing';
+      await task.subtask?.close(errorInfo(new ClusterError('SLOT_LOST', 'the slot was terminated')));
+    }
   }
 
   /** Handles one message of the TaskExecutor. */
@@ -152,12 +164,12 @@ export class SlotRuntime {
 
   /** True when a subtask ran. A full printer holds everybody: somebody is flooding it. */
   private turn(): boolean {
-    const { clock } = this.options.ports;
+    const { interrupt, ports: { clock } } = this.options;
     let nowMs = clock.monotonicMs();
     const untilMs = nowMs + TURN_MS;
     let ranOnce = false;
     let ran = true;
-    while (ran && nowMs < untilMs && !this.printer.isFull) {
+    while (ran && nowMs < untilMs && !this.printer.isFull && interrupt[0] === 0) {
       ran = false;
       for (const task of this.tasks.values()) {
         if (task.state !== 'RUNNING') continue;

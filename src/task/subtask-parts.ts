@@ -3,6 +3,7 @@
  * (which functions) to segments with their inputs, operators, writers and state.
  */
 import type { Ports } from '../base/ports.ts';
+import type { SinkContext } from '../connectors/sink-writers.ts';
 import type { Logger } from '../base/log.ts';
 import { assert, present } from '../base/assert.ts';
 import type { OutputStatus, RecordWriter, SlotExchange } from '../exchange/contract.ts';
@@ -31,16 +32,6 @@ import { runtimeContext, taskNameOf, vertexOf } from './task-context.ts';
 import type { UserMetrics } from './task-context.ts';
 import { taskSettings } from './task-settings.ts';
 import type { TaskSettings } from './task-settings.ts';
-
-/** What a sink writer may use. */
-export interface SinkContext extends RuntimeContext {
-  /** Writes to the TaskManager's `.out`; a promise when the writer must wait. */
-  print(stream: 'stdout' | 'stderr', text: string): void | Promise<void>;
-  /** Sends to the sink's coordinator (`collect`). */
-  send(body: OperatorEventBody): void;
-  /** Says who receives the coordinator's messages. */
-  onEvent(receive: (body: OperatorEventBody) => void): void;
-}
 
 /** The connectors room, as the slot sees it. */
 export interface Connectors {
@@ -175,8 +166,12 @@ class PartsBuilder {
     return {
       ...context,
       print: (stream, text) => this.slot.print(stream, text),
-      send: (body) => this.slot.send(this.task, node.id, body),
-      onEvent: (receive) => void this.receivers.set(node.id, receive),
+      collect: {
+        send: (sequence, values) => this.slot.send(this.task, node.id, { kind: 'collected', sequence, values }),
+        onAcknowledged: (acknowledged) => void this.receivers.set(node.id, (body) => {
+          if (body.kind === 'collectedAck') acknowledged(body.sequence);
+        }),
+      },
     };
   }
 

@@ -1,0 +1,48 @@
+/**
+ * Wires the inside of a slot: exchange, state backend and connectors. Both hosts use it.
+ */
+import type { LoggerSource } from '../base/log.ts';
+import type { Ports } from '../base/ports.ts';
+import type { ConnectorPorts } from '../connectors/connector-ports.ts';
+import { createSinkWriter } from '../connectors/sink-writers.ts';
+import { createReader } from '../connectors/source-readers.ts';
+import { SlotChannels } from '../exchange/slot-exchange.ts';
+import { heapBackend } from '../state/heap-backend.ts';
+import { FileSystems } from '../storage/file-system.ts';
+import { LocalFiles } from '../storage/local-files.ts';
+import type { Interrupt } from './chain-interpreter.ts';
+import type { LoadProgram } from './slot-programs.ts';
+import type { FromSlot } from './slot-protocol.ts';
+import { SlotRuntime } from './slot-runtime.ts';
+
+const TASK_LOGGER = 'org.apache.flink.runtime.taskmanager.Task';
+
+/** What differs between hosts. */
+export interface SlotAssembly {
+  readonly ports: Ports;
+  readonly loggers: LoggerSource;
+  readonly interrupt: Interrupt;
+  readonly loadProgram: LoadProgram;
+  send(message: FromSlot): void;
+}
+
+/** A slot, not yet running. */
+export function assembleSlot(assembly: SlotAssembly): SlotRuntime {
+  const { ports, loggers, interrupt, loadProgram } = assembly;
+  const local = new LocalFiles(ports.random);
+  const connectorPorts: ConnectorPorts = { clock: ports.clock, files: new FileSystems(new Map([['file', () => local]])) };
+  const log = loggers.logger(TASK_LOGGER);
+  return new SlotRuntime({
+    ports,
+    interrupt,
+    log,
+    loadProgram,
+    exchange: new SlotChannels(log),
+    backend: heapBackend,
+    connectors: {
+      createReader: (spec, context) => createReader(spec, context, connectorPorts),
+      createSinkWriter: (spec, context) => createSinkWriter(spec, context, connectorPorts),
+    },
+    send: (message) => assembly.send(message),
+  });
+}
