@@ -1,6 +1,7 @@
 /** The option table itself. */
 import { readFileSync } from 'node:fs';
 import test from 'ava';
+import { configurationPage } from '../../scripts/configuration-page.ts';
 import { TABLE_VERSION } from '../../src/config/load.ts';
 import { optionFor, optionGroups, options } from '../../src/config/options.ts';
 
@@ -36,4 +37,8 @@ test('a family of keys is recognised by any name, and the closer description win
 test("the table's version is the package's", (t) => {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
   t.true(version.startsWith(`${TABLE_VERSION}.`));
+});
+
+test('docs/configuration.md is what the table says', (t) => {
+  t.is(readFileSync('docs/configuration.md', 'utf8'), configurationPage(), 'run: npm run docs');
 });
