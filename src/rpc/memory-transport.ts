@@ -71,7 +71,8 @@ class MemoryConnection implements Connection {
 
   close(reason: string): void {
     this.end(reason);
-    this.other?.end(reason);
+    const { other } = this;
+    queueMicrotask(() => other?.end(reason)); // After what was sent before.
   }
 
   private deliver(bytes: Uint8Array): void {
