@@ -1,0 +1,124 @@
+/** The TaskManager process: control and network on the main thread, one worker thread per task slot. */
+import { availableParallelism, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { getHeapStatistics } from 'node:v8';
+import { systemPorts } from '../base/system-ports.ts';
+import type { Configuration } from '../config/configuration.ts';
+import { taskManagerMemory, type MemoryBudget } from '../config/memory-budget.ts';
+import { options } from '../config/options.ts';
+import { BUFFER_SIZE_BYTES } from '../exchange/contract.ts';
+import { TaskManagerChannels } from '../exchange/broker.ts';
+import { standaloneRetrieval } from '../ha/standalone.ts';
+import type { TaskManagerMetrics } from '../protocol/task-manager.ts';
+import { wsTransport } from '../rpc/ws-transport.ts';
+import { TaskManager, type TaskManagerOptions } from '../task/task-manager.ts';
+import { ThreadSlotHost } from '../task/thread-slot-host.ts';
+import { heartbeatOptions, runDaemon, temporaryDirectory, type Daemon } from './daemon.ts';
+
+const NAMES = { component: 'TaskManager', logger: 'org.apache.flink.runtime.taskexecutor.TaskManagerRunner' };
+
+await runDaemon({ ...NAMES, component: 'TaskManagerRunner' }, start);
+
+async function start(daemon: Daemon): Promise<() => Promise<void>> {
+  const { configuration, log } = daemon;
+  const ports = systemPorts;
+  const budget = taskManagerMemory(configuration);
+  logBudget(daemon, budget);
+  const host = configuration.get(options.taskManagerHost) ?? 'localhost';
+  log.logger(NAMES.logger).info(`Using configured hostname/address for TaskManager: ${host}.`);
+  const slotCount = configuration.get(options.taskManagerSlots);
+  const workingDirectory = join(configuration.get(options.processWorkingDirectory) ?? temporaryDirectory(configuration, tmpdir()), `tm_${ports.random.hex(16)}`);
+  log.logger(NAMES.logger).info(`Using working directory: WorkingDirectory(${workingDirectory})`);
+  const broker = new TaskManagerChannels({
+    ports,
+    log: log.logger('org.apache.flink.runtime.io.network.NettyShuffleEnvironment'),
+    networkSizeBytes: budget.network,
+  });
+  const taskManager = await TaskManager.start({
+    ports,
+    loggers: log,
+    transport: wsTransport,
+    retrieval: standaloneRetrieval({ host: configuration.get(options.jobManagerRpcAddress), port: configuration.get(options.jobManagerRpcPort) }),
+    registration: registrationOptions(configuration),
+    slotHost: new ThreadSlotHost({ heapSizeBytes: Math.floor(budget.taskHeap / slotCount) }),
+    broker,
+    print: { write: (stream, text, onWritten) => void process[stream].write(text, onWritten) },
+    host,
+    bindAddress: configuration.get(options.taskManagerBindHost),
+    dataPort: configuration.get(options.taskManagerDataPort),
+    resourceId: configuration.get(options.taskManagerResourceId) ?? null,
+    slotCount,
+    callTimeoutMs: configuration.get(options.rpcAskTimeout),
+    cancellationTimeoutMs: configuration.get(options.taskCancellationTimeout),
+    artifactDirectory: join(workingDirectory, 'blobStorage'),
+    resources: resourcesOf(budget, slotCount),
+    metrics: () => processMetrics(budget),
+  });
+  daemon.ready();
+  return () => taskManager.close();
+}
+
+function registrationOptions(configuration: Configuration): TaskManagerOptions['registration'] {
+  return {
+    initialTimeoutMs: configuration.get(options.clusterRegistrationInitialTimeout),
+    maxTimeoutMs: configuration.get(options.clusterRegistrationMaxTimeout),
+    errorDelayMs: configuration.get(options.clusterRegistrationErrorDelay),
+    refusedDelayMs: configuration.get(options.clusterRegistrationRefusedDelay),
+    ...heartbeatOptions(configuration),
+  };
+}
+
+function resourcesOf(budget: MemoryBudget, slotCount: number): TaskManagerOptions['resources'] {
+  return {
+    total: {
+      cpuCores: slotCount,
+      taskHeapSizeBytes: budget.taskHeap,
+      taskOffHeapSizeBytes: budget.taskOffHeap,
+      managedSizeBytes: budget.managed,
+      networkSizeBytes: budget.network,
+    },
+    hardware: {
+      cpuCores: availableParallelism(),
+      physicalMemorySizeBytes: totalmem(),
+      freeMemorySizeBytes: getHeapStatistics().heap_size_limit,
+      managedMemorySizeBytes: budget.managed,
+    },
+    memory: {
+      frameworkHeapSizeBytes: budget.frameworkHeap,
+      taskHeapSizeBytes: budget.taskHeap,
+      frameworkOffHeapSizeBytes: budget.frameworkOffHeap,
+      taskOffHeapSizeBytes: budget.taskOffHeap,
+      networkSizeBytes: budget.network,
+      managedSizeBytes: budget.managed,
+      jvmMetaspaceSizeBytes: budget.metaspace,
+      jvmOverheadSizeBytes: budget.overhead,
+      totalFlinkSizeBytes: budget.totalFlink,
+      totalProcessSizeBytes: budget.totalProcess,
+    },
+  };
+}
+
+function processMetrics(budget: MemoryBudget): TaskManagerMetrics {
+  const memory = process.memoryUsage();
+  const segmentsTotal = Math.floor(budget.network / BUFFER_SIZE_BYTES);
+  return {
+    heapUsedSizeBytes: memory.heapUsed,
+    heapCommittedSizeBytes: memory.heapTotal,
+    heapMaxSizeBytes: getHeapStatistics().heap_size_limit,
+    nonHeapUsedSizeBytes: Math.max(0, memory.rss - memory.heapTotal),
+    directUsedSizeBytes: memory.arrayBuffers,
+    segmentsTotal,
+    segmentsAvailable: segmentsTotal,
+  };
+}
+
+function logBudget({ log }: Daemon, budget: MemoryBudget): void {
+  const logger = log.logger('org.apache.flink.runtime.taskexecutor.TaskManagerRunner');
+  const line = (what: string, sizeBytes: number): void => logger.info(`  ${what.padEnd(31)}${(sizeBytes / 2 ** 20).toFixed(3)}mb (${sizeBytes} bytes)`);
+  logger.info('Final TaskExecutor Memory configuration (caps, not reservations):');
+  line('Total Process Memory:', budget.totalProcess);
+  line('  Total Flink Memory:', budget.totalFlink);
+  line('    Task Heap Memory:', budget.taskHeap);
+  line('    Managed Memory:', budget.managed);
+  line('    Network Memory:', budget.network);
+}
