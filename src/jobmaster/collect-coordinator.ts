@@ -2,9 +2,9 @@
  * The coordinator of a `collect` sink: takes batches from its subtasks, keeps a bounded number of values for
  * the client that polls, and acknowledges a batch only when there is room for more. That is the back-pressure.
  */
-import { assert } from '../base/assert.ts';
 import type { Ports } from '../base/ports.ts';
 import type { OperatorEvent } from '../protocol/deployment.ts';
+import { ClusterError } from '../protocol/errors.ts';
 import type { JsonValue } from '../protocol/json.ts';
 import type { CollectingCoordinator, CoordinatorContext } from './operator-coordinator.ts';
 
@@ -74,7 +74,9 @@ export class CollectCoordinator implements CollectingCoordinator {
     const count = Math.min(Math.max(0, from - this.first), this.values.length);
     this.values = this.values.slice(count);
     this.first += count;
-    assert(this.first <= from, 'a client asks for nothing that it let go');
+    if (from !== this.first) {
+      throw new ClusterError('BAD_REQUEST', `collect '${this.collectId}': index ${from} is not here: values ${this.first} to ${this.first + this.values.length} are`);
+    }
     this.acknowledge();
   }
 

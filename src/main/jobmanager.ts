@@ -7,12 +7,14 @@ import { options } from '../config/options.ts';
 import { eachPort } from '../config/value-types.ts';
 import { JobManager } from '../dispatcher/job-manager.ts';
 import { memoryStores, standaloneElection } from '../ha/standalone.ts';
-import { coordinatorMaker } from '../jobmaster/coordinators.ts';
+import { coordinatorMaker, noCustomSources } from '../jobmaster/coordinators.ts';
 import { ProgramWorkers } from '../jobmaster/program-worker.ts';
 import { DREY_VERSION } from '../protocol/version.ts';
 import { RestServer } from '../rest/server.ts';
 import type { RestOptions } from '../rest/options.ts';
 import { wsTransport } from '../rpc/ws-transport.ts';
+import { FileSystems } from '../storage/file-system.ts';
+import { LocalFiles } from '../storage/local-files.ts';
 import { flatTexts, heartbeatOptions, runDaemon, temporaryDirectory, type Daemon } from './daemon.ts';
 import { readRevision } from './surroundings.ts';
 
@@ -57,7 +59,7 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
     },
     blobDirectory: configuration.get(options.blobStorageDirectory) ?? join(workingDirectory, 'blobStorage'),
     programWorkers: new ProgramWorkers(ports.clock, BUILD_TIMEOUT_MS),
-    makeCoordinator: coordinatorMaker({ ports, loggers: log }),
+    makeCoordinator: coordinatorMaker({ ports, files: new FileSystems(new Map([['file', () => new LocalFiles(ports.random)]])), custom: noCustomSources }),
     configuration: flatTexts(configuration),
   });
   const rest = await RestServer.start(jobManager, restOptions(daemon, { advertisedHost, workingDirectory })).catch(async (error: unknown) => {

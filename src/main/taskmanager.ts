@@ -40,7 +40,7 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
     transport: wsTransport,
     retrieval: standaloneRetrieval({ host: configuration.get(options.jobManagerRpcAddress), port: configuration.get(options.jobManagerRpcPort) }),
     registration: registrationOptions(configuration),
-    slotHost: new ThreadSlotHost({ heapSizeBytes: Math.floor(budget.taskHeap / slotCount) }),
+    slotHost: new ThreadSlotHost({ oldSpaceSizeMbMax: Math.floor(budget.taskHeap / slotCount / 2 ** 20) }),
     broker,
     print: { write: (stream, text, onWritten) => void process[stream].write(text, onWritten) },
     host,
