@@ -22,7 +22,7 @@ export const clusterOptions = {
     description: 'Port that the RPC listens on when it differs from the advertised `jobmanager.rpc.port`.',
   }),
   jobManagerResourceId: optional({
-    key: 'jobmanager.resource-id', type: string,
+    key: 'jobmanager.resource-id', type: string, since: '0.4',
     description: 'Name of the JobManager process in logs and metrics; drawn at random when unset.',
   }),
   jobManagerFailoverStrategy: option({
@@ -30,7 +30,7 @@ export const clusterOptions = {
     description: 'What restarts when a task fails: the pipelined region that it belongs to, or the whole job.',
   }),
   jobManagerAttemptsHistorySize: option({
-    key: 'jobmanager.execution.attempts-history-size', type: int(1), default: '16',
+    key: 'jobmanager.execution.attempts-history-size', type: int(1), default: '16', since: '0.2',
     description: 'How many earlier attempts of a subtask stay visible.',
   }),
   jobManagerScheduler: option({
@@ -49,7 +49,7 @@ export const clusterOptions = {
   jobStoreExpirationTime: option({
     key: 'jobstore.expiration-time', type: duration, default: '1 h',
     description: 'How long a finished job stays visible.',
-    }),
+  }),
   jobStoreCacheSize: option({
     key: 'jobstore.cache-size', type: memory, default: '50 mb', description: 'Memory for finished jobs; the oldest go first.',
   }),
@@ -66,11 +66,11 @@ export const clusterOptions = {
       + 'Unlike Flink: without the key nothing listens beyond loopback.',
   }),
   taskManagerRpcPort: option({
-    key: 'taskmanager.rpc.port', type: portRange, default: '0',
+    key: 'taskmanager.rpc.port', type: portRange, default: '0', since: '0.2',
     description: 'Port of the TaskManager’s RPC; a range serves several TaskManagers on one host. 0 lets the system choose.',
   }),
   taskManagerRpcBindPort: optional({
-    key: 'taskmanager.rpc.bind-port', type: port,
+    key: 'taskmanager.rpc.bind-port', type: port, since: '0.2',
     description: 'Port that the RPC listens on when it differs from the advertised `taskmanager.rpc.port`.',
   }),
   taskManagerDataPort: option({
@@ -78,7 +78,7 @@ export const clusterOptions = {
     description: 'Port over which TaskManagers exchange records. 0 lets the system choose.',
   }),
   taskManagerDataBindPort: optional({
-    key: 'taskmanager.data.bind-port', type: portRange,
+    key: 'taskmanager.data.bind-port', type: portRange, since: '0.2',
     description: 'Port that the data exchange listens on when it differs from the advertised `taskmanager.data.port`.',
   }),
   taskManagerResourceId: optional({
@@ -91,7 +91,7 @@ export const clusterOptions = {
   }),
   taskManagerRegistrationTimeout: option({
     key: 'taskmanager.registration.timeout', type: duration, default: '5 min',
-    deprecated: ['taskmanager.maxRegistrationDuration'],
+    deprecated: ['taskmanager.maxRegistrationDuration'], since: '0.2',
     description: 'How long a TaskManager that never had a leader tries to register before it gives up and exits.',
   }),
   taskManagerIsolationTimeout: option({
@@ -105,11 +105,11 @@ export const clusterOptions = {
       + 'for sinks that cannot be fenced. Unlike Flink: Flink has no such mode.',
   }),
   taskManagerSlotTimeout: option({
-    key: 'taskmanager.slot.timeout', type: duration, default: '10 s',
+    key: 'taskmanager.slot.timeout', type: duration, default: '10 s', since: '0.2',
     description: 'How long an allocated slot waits for its job before it is free again.',
   }),
   taskManagerExitOnFatal: option({
-    key: 'taskmanager.jvm-exit-on-oom', type: boolean, default: 'true',
+    key: 'taskmanager.jvm-exit-on-oom', type: boolean, default: 'true', since: '0.2',
     description: 'Exit when a slot runs out of heap, instead of replacing the slot’s worker alone.',
   }),
   taskManagerDebugMemoryLog: option({
@@ -120,7 +120,7 @@ export const clusterOptions = {
     deprecated: ['taskmanager.debug.memory.logIntervalMs'], since: '0.5',
   }),
   taskCancellationInterval: option({
-    key: 'task.cancellation.interval', type: duration, default: '30 s',
+    key: 'task.cancellation.interval', type: duration, default: '30 s', since: '0.2',
     description: 'Time between two attempts to interrupt a task that is being cancelled.',
   }),
   taskCancellationTimeout: option({
@@ -137,7 +137,7 @@ export const clusterOptions = {
     description: 'Silence after which the other side counts as dead. Unlike Flink: 6 s instead of 50 s.',
   }),
   heartbeatRpcFailureThreshold: option({
-    key: 'heartbeat.rpc-failure-threshold', type: int(-1), default: '2',
+    key: 'heartbeat.rpc-failure-threshold', type: int(-1), default: '2', since: '0.2',
     description: 'Failed heartbeat calls in a row after which the other side counts as dead. -1: only the timeout counts.',
   }),
   clusterRegistrationInitialTimeout: option({
@@ -156,63 +156,67 @@ export const clusterOptions = {
     description: 'Pause after a registration that was refused.',
   }),
   clusterServicesShutdownTimeout: option({
-    key: 'cluster.services.shutdown-timeout', type: duration, default: '30 s', description: 'How long an orderly shutdown may take.',
+    key: 'cluster.services.shutdown-timeout', type: duration, default: '30 s', since: '0.2', description: 'How long an orderly shutdown may take.',
   }),
   clusterId: optional({
     key: 'cluster.id', type: string, since: '0.4',
     description: 'A name for this cluster; a process of another name is refused.',
+  }),
+  evenlySpreadOutSlots: option({
+    key: 'cluster.evenly-spread-out-slots', type: boolean, default: 'false',
+    description: 'Spread tasks over all TaskManagers instead of filling one after the other.',
   }),
   slotRequestTimeout: option({
     key: 'slot.request.timeout', type: duration, default: '5 min', deprecated: ['slotmanager.request-timeout'],
     description: 'How long a job waits for slots before it fails with `NoResourceAvailableException`.',
   }),
   slotIdleTimeout: optional({
-    key: 'slot.idle.timeout', type: duration,
+    key: 'slot.idle.timeout', type: duration, since: '0.2',
     description: 'How long a job keeps a slot that it does not use. Unset: `heartbeat.timeout`.',
   }),
   slotManagerRequirementCheckDelay: option({
-    key: 'slotmanager.requirement-check.delay', type: duration, default: '50 ms',
+    key: 'slotmanager.requirement-check.delay', type: duration, default: '50 ms', since: '0.2',
     description: 'How long slot requests are gathered before they are matched with free slots.',
   }),
   slotManagerMaxSlots: option({
-    key: 'slotmanager.number-of-slots.max', type: int(1), default: '2147483647',
+    key: 'slotmanager.number-of-slots.max', type: int(1), default: '2147483647', since: '0.2',
     description: 'Most slots the cluster accepts.',
   }),
   resourceManagerStartUpTime: optional({
-    key: 'resourcemanager.standalone.start-up-time', type: duration,
+    key: 'resourcemanager.standalone.start-up-time', type: duration, since: '0.2',
     description: 'While the cluster is younger, requests wait for TaskManagers; later, what cannot be fulfilled fails at once. '
       + 'Unset: `slot.request.timeout`.',
   }),
   resourceManagerJobTimeout: option({
-    key: 'resourcemanager.job.timeout', type: duration, default: '5 min', description: 'How long a job may be without a JobMaster.',
+    key: 'resourcemanager.job.timeout', type: duration, default: '5 min', since: '0.2', description: 'How long a job may be without a JobMaster.',
   }),
   rpcAskTimeout: option({
     key: 'pekko.ask.timeout', type: duration, default: '10 s', deprecated: ['akka.ask.timeout'],
     description: 'Deadline of a call between the processes of the cluster.',
   }),
   rpcFrameSize: option({
-    key: 'pekko.framesize', type: memory, default: '10485760b', deprecated: ['akka.framesize'],
+    key: 'pekko.framesize', type: memory, default: '10485760b', deprecated: ['akka.framesize'], since: '0.2',
     description: 'Largest message between the processes of the cluster.',
   }),
   blobServerPort: option({
-    key: 'blob.server.port', type: portRange, default: '0', description: 'Port or ports of the server that hands out job artifacts.',
+    key: 'blob.server.port', type: portRange, default: '0', since: '0.3', description: 'Port or ports of the server that hands out job artifacts.',
   }),
   blobStorageDirectory: optional({
     key: 'blob.storage.directory', type: string, description: 'Directory for artifacts. Unset: below the first of `io.tmp.dirs`.',
   }),
   blobClientTimeout: option({
-    key: 'blob.client.connect.timeout', type: duration, default: '10 s',
+    key: 'blob.client.connect.timeout', type: duration, default: '10 s', since: '0.3',
     description: 'How long fetching an artifact may stall before the next attempt.',
   }),
   blobFetchRetries: option({
-    key: 'blob.fetch.retries', type: int(0), default: '5', description: 'Further attempts to fetch an artifact.',
+    key: 'blob.fetch.retries', type: int(0), default: '5', since: '0.3', description: 'Further attempts to fetch an artifact.',
   }),
   blobFetchConcurrent: option({
-    key: 'blob.fetch.num-concurrent', type: int(1), default: '50', description: 'Artifacts served at the same time.',
+    key: 'blob.fetch.num-concurrent', type: int(1), default: '50', since: '0.3', description: 'Artifacts served at the same time.',
   }),
   blobFetchBacklog: ignored('blob.fetch.backlog', int(), 'artifacts are fetched over HTTP, whose queue the system bounds.'),
   blobCleanupInterval: option({
-    key: 'blob.service.cleanup.interval', type: duration, default: '1 h',
+    key: 'blob.service.cleanup.interval', type: duration, default: '1 h', since: '0.3',
     description: 'How long artifacts that no job uses stay on a TaskManager. A plain number is in milliseconds.',
   }),
   tempDirectories: optional({

@@ -22,7 +22,7 @@ export const environmentOptions = {
   }),
   sshOptions: optional({ key: 'env.ssh.opts', type: string, description: 'Arguments of `ssh` in the scripts. `FLINK_SSH_OPTS` wins.' }),
   redirectOutput: option({
-    key: 'env.stdout-err.redirect-to-file', type: boolean, default: 'false',
+    key: 'env.stdout-err.redirect-to-file', type: boolean, default: 'false', since: '0.4',
     description: 'Write what a process in the foreground prints to its `.out` and `.err` files.',
   }),
   nodeOptions: optional({
@@ -43,7 +43,7 @@ export const environmentOptions = {
     key: 'fs.default-scheme', type: string, since: '0.3', description: 'Scheme and authority of paths that have none. Unset: local files.',
   }),
   fileSystemOverwrite: option({
-    key: 'fs.overwrite-files', type: boolean, default: 'false', description: 'Let file sinks replace files of an earlier run.',
+    key: 'fs.overwrite-files', type: boolean, default: 'false', since: '0.2', description: 'Let file sinks replace files of an earlier run.',
   }),
   hadoopConf: optional({
     key: 'fs.hdfs.hadoopconf', type: string, since: '0.3', description: 'Directory of `core-site.xml` and `hdfs-site.xml`.',

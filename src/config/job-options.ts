@@ -33,7 +33,7 @@ export const jobOptions = {
     description: 'Fuse neighbouring operators into one task.',
   }),
   chainDifferentMaxParallelism: option({
-    key: 'pipeline.operator-chaining.chain-operators-with-different-max-parallelism', type: boolean, default: 'true',
+    key: 'pipeline.operator-chaining.chain-operators-with-different-max-parallelism', type: boolean, default: 'true', since: '0.2',
     description: 'Fuse operators whose maximum parallelism differs.',
   }),
   genericTypes: option({
@@ -53,10 +53,10 @@ export const jobOptions = {
     description: 'Align only whole sources when one of them cannot pause single splits.',
   }),
   globalJobParameters: optional({
-    key: 'pipeline.global-job-parameters', type: map, description: 'Parameters that every function sees and the dashboard shows.',
+    key: 'pipeline.global-job-parameters', type: map, since: '0.2', description: 'Parameters that every function sees and the dashboard shows.',
   }),
   cachedFiles: optional({
-    key: 'pipeline.cached-files', type: list(';'), description: 'Files copied to every TaskManager: `name:a,path:…;name:b,path:…`.',
+    key: 'pipeline.cached-files', type: list(';'), since: '0.2', description: 'Files copied to every TaskManager: `name:a,path:…;name:b,path:…`.',
   }),
   pipelineJars: ignored('pipeline.jars', list(';'), 'a job is one bundled module; its dependencies are inside.'),
   pipelineClasspaths: ignored('pipeline.classpaths', list(';'), 'there is no class path; dependencies are bundled.'),
@@ -65,12 +65,12 @@ export const jobOptions = {
   forceAvro: ignored('pipeline.force-avro', boolean, 'types are declared with `t.*`.'),
   forceKryo: ignored('pipeline.force-kryo', boolean, 'types are declared with `t.*`.'),
   jobExternals: optional({
-    key: 'job.externals', type: list(','),
+    key: 'job.externals', type: list(','), since: '0.2',
     description: 'Packages that the client leaves out of a job’s bundle and the cluster provides, such as native addons. '
       + 'Unlike Flink: there are no JAR files.',
   }),
   runtimeMode: option({
-    key: 'execution.runtime-mode', type: enumeration(['STREAMING', 'BATCH', 'AUTOMATIC']), default: 'STREAMING',
+    key: 'execution.runtime-mode', type: enumeration(['STREAMING', 'BATCH', 'AUTOMATIC']), default: 'STREAMING', since: '0.2',
     description: 'How bounded inputs are treated.',
   }),
   bufferTimeoutEnabled: option({
@@ -81,14 +81,14 @@ export const jobOptions = {
     description: 'Longest time that a record waits in a buffer. 0 sends every record at once.',
   }),
   executionTarget: optional({
-    key: 'execution.target', type: string,
+    key: 'execution.target', type: string, since: '0.2',
     description: 'Where `bin/flink run` sends a job: `remote`, or `local` for a cluster in the process.',
   }),
   attached: option({
-    key: 'execution.attached', type: boolean, default: 'false', description: 'Whether the client waits for the job’s end.',
+    key: 'execution.attached', type: boolean, default: 'false', since: '0.2', description: 'Whether the client waits for the job’s end.',
   }),
   shutdownOnAttachedExit: option({
-    key: 'execution.shutdown-on-attached-exit', type: boolean, default: 'false',
+    key: 'execution.shutdown-on-attached-exit', type: boolean, default: 'false', since: '0.2',
     description: 'Cancel the job when its attached client ends (`-sae`).',
   }),
   batchShuffleMode: option({

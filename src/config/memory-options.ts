@@ -10,30 +10,30 @@ const NO_METASPACE = 'Node.js has no metaspace; the size is only subtracted from
 /** `jobmanager.memory.*`, `taskmanager.memory.*` and the network pool. */
 export const memoryOptions = {
   jobManagerProcessSize: option({
-    key: 'jobmanager.memory.process.size', type: memory, default: '1600m',
+    key: 'jobmanager.memory.process.size', type: memory, default: '1600m', since: '0.4',
     description: 'Memory of the JobManager process. The heap limit of Node.js is derived from it.',
   }),
   jobManagerFlinkSize: optional({
-    key: 'jobmanager.memory.flink.size', type: memory, description: 'The process size without metaspace and overhead.',
+    key: 'jobmanager.memory.flink.size', type: memory, since: '0.4', description: 'The process size without metaspace and overhead.',
   }),
   jobManagerHeapSize: optional({
-    key: 'jobmanager.memory.heap.size', type: memory, deprecated: ['jobmanager.heap.size', 'jobmanager.heap.mb'],
+    key: 'jobmanager.memory.heap.size', type: memory, deprecated: ['jobmanager.heap.size', 'jobmanager.heap.mb'], since: '0.4',
     description: 'Heap of the JobManager (`--max-old-space-size`). Unset: derived from the process size.',
   }),
   jobManagerOffHeapSize: option({
-    key: 'jobmanager.memory.off-heap.size', type: memory, default: '128 mb', description: 'Memory for buffers outside the heap.',
+    key: 'jobmanager.memory.off-heap.size', type: memory, default: '128 mb', since: '0.4', description: 'Memory for buffers outside the heap.',
   }),
   jobManagerMetaspaceSize: option({
-    key: 'jobmanager.memory.jvm-metaspace.size', type: memory, default: '256 mb', description: `Part of the process size. ${NO_METASPACE}`,
+    key: 'jobmanager.memory.jvm-metaspace.size', type: memory, default: '256 mb', since: '0.4', description: `Part of the process size. ${NO_METASPACE}`,
   }),
   jobManagerOverheadMin: option({
-    key: 'jobmanager.memory.jvm-overhead.min', type: memory, default: '192 mb', description: 'Least memory for Node.js itself.',
+    key: 'jobmanager.memory.jvm-overhead.min', type: memory, default: '192 mb', since: '0.4', description: 'Least memory for Node.js itself.',
   }),
   jobManagerOverheadMax: option({
-    key: 'jobmanager.memory.jvm-overhead.max', type: memory, default: '1 gb', description: 'Most memory for Node.js itself.',
+    key: 'jobmanager.memory.jvm-overhead.max', type: memory, default: '1 gb', since: '0.4', description: 'Most memory for Node.js itself.',
   }),
   jobManagerOverheadFraction: option({
-    key: 'jobmanager.memory.jvm-overhead.fraction', type: double, default: '0.1',
+    key: 'jobmanager.memory.jvm-overhead.fraction', type: double, default: '0.1', since: '0.4',
     description: 'Share of the process size for Node.js itself.',
   }),
   jobManagerDirectLimit: ignored(
@@ -85,7 +85,7 @@ export const memoryOptions = {
     description: 'Share of Flink memory for network buffers. Buffers are allocated as channels open.',
   }),
   taskManagerSegmentSize: option({
-    key: 'taskmanager.memory.segment-size', type: memory, default: '32 kb', description: 'Size of a network buffer.',
+    key: 'taskmanager.memory.segment-size', type: memory, default: '32 kb', since: '0.2', description: 'Size of a network buffer.',
   }),
   taskManagerMetaspaceSize: option({
     key: 'taskmanager.memory.jvm-metaspace.size', type: memory, default: '256 mb', description: `Part of the process size. ${NO_METASPACE}`,
@@ -101,19 +101,19 @@ export const memoryOptions = {
     description: 'Share of the process size for Node.js itself.',
   }),
   networkBuffersPerChannel: option({
-    key: 'taskmanager.network.memory.buffers-per-channel', type: int(0), default: '2',
+    key: 'taskmanager.network.memory.buffers-per-channel', type: int(0), default: '2', since: '0.2',
     description: 'Exclusive buffers of each channel.',
   }),
   networkFloatingBuffersPerGate: option({
-    key: 'taskmanager.network.memory.floating-buffers-per-gate', type: int(1), default: '8',
+    key: 'taskmanager.network.memory.floating-buffers-per-gate', type: int(1), default: '8', since: '0.2',
     description: 'Further buffers that the channels of a gate share.',
   }),
   networkMaxBuffersPerChannel: option({
-    key: 'taskmanager.network.memory.max-buffers-per-channel', type: int(1), default: '10',
+    key: 'taskmanager.network.memory.max-buffers-per-channel', type: int(1), default: '10', since: '0.2',
     description: 'Most buffers in flight on one channel, so that one slow consumer does not take them all.',
   }),
   networkOverdraftBuffers: option({
-    key: 'taskmanager.network.memory.max-overdraft-buffers-per-gate', type: int(0), default: '5',
+    key: 'taskmanager.network.memory.max-overdraft-buffers-per-gate', type: int(0), default: '5', since: '0.2',
     description: 'Buffers beyond the pool that one call of a user function may fill before its task waits.',
   }),
   networkBufferDebloat: option({

@@ -22,29 +22,29 @@ export const restOptions = {
     description: 'Ports that REST tries to listen on, the first free one wins. Unset: `rest.port`. Wins over the port in `masters`.',
   }),
   restUrlPrefix: option({
-    key: 'rest.url-prefix', type: string, default: '/', description: 'Path in front of every call of the client, for a proxy.',
+    key: 'rest.url-prefix', type: string, default: '/', since: '0.5', description: 'Path in front of every call of the client, for a proxy.',
   }),
   restConnectionTimeout: option({
-    key: 'rest.connection-timeout', type: duration, default: '15 s', description: 'How long a client waits for a connection.',
+    key: 'rest.connection-timeout', type: duration, default: '15 s', since: '0.5', description: 'How long a client waits for a connection.',
   }),
   restIdlenessTimeout: option({
-    key: 'rest.idleness-timeout', type: duration, default: '5 min', description: 'How long a connection may idle.',
+    key: 'rest.idleness-timeout', type: duration, default: '5 min', since: '0.5', description: 'How long a connection may idle.',
   }),
   restAwaitLeaderTimeout: option({
-    key: 'rest.await-leader-timeout', type: duration, default: '30 s', description: 'How long a client waits for a leader.',
+    key: 'rest.await-leader-timeout', type: duration, default: '30 s', since: '0.3', description: 'How long a client waits for a leader.',
   }),
   restRetryMaxAttempts: option({
-    key: 'rest.retry.max-attempts', type: int(0), default: '20', description: 'Further attempts of a retriable call of the client.',
+    key: 'rest.retry.max-attempts', type: int(0), default: '20', since: '0.3', description: 'Further attempts of a retriable call of the client.',
   }),
   restRetryDelay: option({
-    key: 'rest.retry.delay', type: duration, default: '3 s', description: 'Pause between those attempts.',
+    key: 'rest.retry.delay', type: duration, default: '3 s', since: '0.3', description: 'Pause between those attempts.',
   }),
   restMaxContentLength: option({
     key: 'rest.server.max-content-length', type: memory, default: '104857600b',
     description: 'Largest request body. Uploads are streamed to disk and not bound by it. A plain number is in bytes.',
   }),
   restClientMaxContentLength: option({
-    key: 'rest.client.max-content-length', type: memory, default: '104857600b', description: 'Largest answer a client accepts.',
+    key: 'rest.client.max-content-length', type: memory, default: '104857600b', since: '0.5', description: 'Largest answer a client accepts.',
   }),
   restServerThreads: ignored('rest.server.numThreads', int(), 'one event loop serves all connections.'),
   restServerThreadPriority: ignored('rest.server.thread-priority', int(), 'Node.js has no thread priorities.'),
@@ -90,7 +90,7 @@ export const restOptions = {
     key: 'web.tmpdir', type: string, description: 'Directory for the endpoint’s temporary files. Unset: the first of `io.tmp.dirs`.',
   }),
   webLogPath: optional({
-    key: 'web.log.path', type: string, deprecated: ['jobmanager.web.log.path'],
+    key: 'web.log.path', type: string, deprecated: ['jobmanager.web.log.path'], since: '0.5',
     description: 'The JobManager’s log file, for the dashboard. Unset: the file that the process logs to.',
   }),
   webRefreshInterval: option({
@@ -99,10 +99,10 @@ export const restOptions = {
       + 'milliseconds.',
   }),
   webTimeout: option({
-    key: 'web.timeout', type: duration, default: '10 min', description: 'Deadline of what a request asks of the cluster.',
+    key: 'web.timeout', type: duration, default: '10 min', since: '0.5', description: 'Deadline of what a request asks of the cluster.',
   }),
   webHistory: option({
-    key: 'web.history', type: int(0), default: '5', deprecated: ['jobmanager.web.history'],
+    key: 'web.history', type: int(0), default: '5', deprecated: ['jobmanager.web.history'], since: '0.5',
     description: 'Finished jobs that the dashboard lists first.',
   }),
   webCheckpointsHistory: option({
@@ -114,14 +114,14 @@ export const restOptions = {
   }),
   webAccessControlAllowOrigin: option({
     key: 'web.access-control-allow-origin', type: string, default: '*', deprecated: ['jobmanager.web.access-control-allow-origin'],
-    description: 'Value of `Access-Control-Allow-Origin` on every answer.',
+    since: '0.5', description: 'Value of `Access-Control-Allow-Origin` on every answer.',
   }),
   clientTimeout: option({
     key: 'client.timeout', type: duration, default: '1 min', deprecated: ['akka.client.timeout'],
     description: 'Deadline of a call of the client.',
   }),
   clientRetryPeriod: option({
-    key: 'client.retry-period', type: duration, default: '2 s', description: 'How often an attached client asks for the job’s state.',
+    key: 'client.retry-period', type: duration, default: '2 s', since: '0.5', description: 'How often an attached client asks for the job’s state.',
   }),
   clientHeartbeatInterval: option({
     key: 'client.heartbeat.interval', type: duration, default: '30 s', since: '0.2',

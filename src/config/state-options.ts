@@ -25,8 +25,8 @@ export const stateOptions = {
   }),
   latencyTracking: option({
     key: 'state.latency-track.keyed-state-enabled', type: boolean, default: 'false',
-    deprecated: ['state.backend.latency-track.keyed-state-enabled'],
-    since: '0.5', description: 'Measure how long accesses to keyed state take.',
+    deprecated: ['state.backend.latency-track.keyed-state-enabled'], since: '0.5',
+    description: 'Measure how long accesses to keyed state take.',
   }),
   rocksDbLocalDirs: optional({
     key: 'state.backend.rocksdb.localdir', type: string, since, description: 'Directories of the `rocksdb` backend.',

@@ -193,11 +193,10 @@ test('a configuration on top of another wins, and knows where each setting was w
   t.false(merged.has(options.webUploadDir));
 });
 
-test('the shipped configuration file loads without a warning, also with every commented key switched on', (t) => {
+test('the shipped configuration file loads without a remark, and each commented key is one that Drey knows', (t) => {
   const text = readFileSync('conf/flink-conf.yaml', 'utf8');
   const switchedOn = text.replace(/^# ([a-z][\w.-]+: \S)/gm, '$1');
   t.not(switchedOn, text);
-  for (const variant of [text, switchedOn]) {
-    t.deepEqual(remarks(flat(variant)).filter((line) => !line.includes('takes effect from')), []);
-  }
+  t.deepEqual(remarks(flat(text)), []);
+  t.deepEqual(remarks(flat(switchedOn)).filter((line) => !line.includes('takes effect from')), []);
 });
