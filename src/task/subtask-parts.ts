@@ -150,7 +150,7 @@ class PartsBuilder {
       copyInput: inputType === null ? genericCopy : inputType.immutable ? (value) => value : (value) => inputType.codec().copy(value),
       openSinkWriter: (sink) => (context) => this.slot.connectors.createSinkWriter(sink, this.sinkContext(node, context)),
     });
-    if (operator instanceof DiscardOperator && operator.fold !== null) this.accumulators.fold(node.name, operator.fold);
+    if (operator instanceof DiscardOperator && operator.fold !== null) this.accumulators.fold(node.name.replace(/^Sink: /, ''), operator.fold);
     return operator;
   }
 

@@ -1,0 +1,85 @@
+/**
+ * Slots in worker threads: jobs over rings, and everything that user code can do to its thread. The main
+ * thread must stay responsive throughout.
+ */
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import { systemPorts } from '../../src/base/system-ports.ts';
+import { jobGraphOf } from '../../src/graph/job-graph-builder.ts';
+import type { ArtifactId, JobId } from '../../src/protocol/ids.ts';
+import { ThreadSlotHost } from '../../src/task/thread-slot-host.ts';
+import program from './jobs/thread-job.ts';
+import { startJob } from './slot-fixture.ts';
+import type { RunningJob } from './slot-fixture.ts';
+
+const HEAP_SIZE_MB = 64;
+const artifactPath = fileURLToPath(new URL('./jobs/thread-job.js', import.meta.url));
+
+async function startThreads(t: ExecutionContext, mode: string): Promise<RunningJob> {
+  const args = program.parseArgs(['--mode', mode]);
+  const jobGraph = jobGraphOf(program.build({ args, configuration: {} }), {
+    jobId: systemPorts.random.hex(16) as JobId,
+    program: { kind: 'artifact', artifactId: artifactPath as ArtifactId, sizeBytes: 0, apiVersion: '1' },
+    args,
+    configuration: {},
+    submittedAtMs: 0,
+  });
+  return startJob(t, jobGraph, new ThreadSlotHost({ oldSpaceSizeMbMax: HEAP_SIZE_MB }), 2);
+}
+
+test('two slots exchange records over rings', async (t) => {
+  const running = await (await startThreads(t, 'run')).finished();
+  t.is(running.accumulators['out.count'], '20000');
+});
+
+test('a failure in a worker names the operator and the line of the TypeScript', async (t) => {
+  const running = await startThreads(t, 'fail');
+  await running.until(() => running.finals.some(({ state }) => state === 'FAILED'), 'a task fails');
+  const message = running.finals.find(({ state }) => state === 'FAILED')?.error?.message ?? '';
+  t.regex(message, /operator 'risky' failed at .*thread-job\.ts:10:\d+: RangeError: beyond 99/);
+});
+
+test('an endless loop does not hold the main thread, and its slot can be terminated', async (t) => {
+  const running = await startThreads(t, 'spin');
+  await running.until(() => running.states.filter(({ state }) => state === 'RUNNING').length === 4, 'all tasks run');
+  let longestMs = 0;
+  let lastMs = performance.now();
+  const heartbeat = setInterval(() => {
+    longestMs = Math.max(longestMs, performance.now() - lastMs);
+    lastMs = performance.now();
+  }, 10);
+  t.teardown(() => clearInterval(heartbeat));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await running.terminate(0);
+  t.true(longestMs < 250, `the longest gap between heartbeats was ${longestMs} ms`);
+});
+
+test('a slot that runs out of memory says so and what to do', async (t) => {
+  const running = await startThreads(t, 'hoard');
+  await running.until(() => running.finals.length > 0, 'a slot dies');
+  t.is(running.finals[0]?.error?.code, 'SLOT_LOST');
+  t.regex(running.finals[0]?.error?.message ?? '', /slot \d ran out of memory\. Raise taskmanager\.memory\.task\.heap\.size/);
+});
+
+test('process.exit in user code ends its slot only', async (t) => {
+  const running = await startThreads(t, 'exit');
+  await running.until(() => running.finals.length > 0, 'a slot ends');
+  t.regex(running.finals[0]?.error?.message ?? '', /process\.exit\(3\)/);
+});
+
+test('a rejection that nobody handles is the death of its slot, with the reason', async (t) => {
+  const running = await startThreads(t, 'reject');
+  await running.until(() => running.finals.some(({ state }) => state === 'FAILED'), 'a slot dies');
+  t.regex(running.finals.find(({ state }) => state === 'FAILED')?.error?.message ?? '', /nobody waits for this/);
+});
+
+test('the user console is printed through the TaskManager', async (t) => {
+  const running = await (await startThreads(t, 'talk')).finished();
+  t.is(running.printed.split('\n').filter((line) => /^at \d+$/.test(line)).length, 20);
+});
+
+test('a flood of output is held to its bound and loses nothing', async (t) => {
+  const running = await (await startThreads(t, 'flood')).finished();
+  t.is(running.printed.length, 20_000 * 1001);
+});
