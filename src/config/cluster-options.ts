@@ -156,7 +156,8 @@ export const clusterOptions = {
     description: 'Pause after a registration that was refused.',
   }),
   clusterServicesShutdownTimeout: option({
-    key: 'cluster.services.shutdown-timeout', type: duration, default: '30 s', since: '0.2', description: 'How long an orderly shutdown may take.',
+    key: 'cluster.services.shutdown-timeout', type: duration, default: '30 s', since: '0.2',
+    description: 'How long an orderly shutdown may take.',
   }),
   clusterId: optional({
     key: 'cluster.id', type: string, since: '0.4',
@@ -188,7 +189,8 @@ export const clusterOptions = {
       + 'Unset: `slot.request.timeout`.',
   }),
   resourceManagerJobTimeout: option({
-    key: 'resourcemanager.job.timeout', type: duration, default: '5 min', since: '0.2', description: 'How long a job may be without a JobMaster.',
+    key: 'resourcemanager.job.timeout', type: duration, default: '5 min', since: '0.2',
+    description: 'How long a job may be without a JobMaster.',
   }),
   rpcAskTimeout: option({
     key: 'pekko.ask.timeout', type: duration, default: '10 s', deprecated: ['akka.ask.timeout'],
@@ -199,7 +201,8 @@ export const clusterOptions = {
     description: 'Largest message between the processes of the cluster.',
   }),
   blobServerPort: option({
-    key: 'blob.server.port', type: portRange, default: '0', since: '0.3', description: 'Port or ports of the server that hands out job artifacts.',
+    key: 'blob.server.port', type: portRange, default: '0', since: '0.3',
+    description: 'Port or ports of the server that hands out job artifacts.',
   }),
   blobStorageDirectory: optional({
     key: 'blob.storage.directory', type: string, description: 'Directory for artifacts. Unset: below the first of `io.tmp.dirs`.',

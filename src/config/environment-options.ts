@@ -43,7 +43,8 @@ export const environmentOptions = {
     key: 'fs.default-scheme', type: string, since: '0.3', description: 'Scheme and authority of paths that have none. Unset: local files.',
   }),
   fileSystemOverwrite: option({
-    key: 'fs.overwrite-files', type: boolean, default: 'false', since: '0.2', description: 'Let file sinks replace files of an earlier run.',
+    key: 'fs.overwrite-files', type: boolean, default: 'false', since: '0.2',
+    description: 'Let file sinks replace files of an earlier run.',
   }),
   hadoopConf: optional({
     key: 'fs.hdfs.hadoopconf', type: string, since: '0.3', description: 'Directory of `core-site.xml` and `hdfs-site.xml`.',

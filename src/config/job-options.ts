@@ -53,10 +53,12 @@ export const jobOptions = {
     description: 'Align only whole sources when one of them cannot pause single splits.',
   }),
   globalJobParameters: optional({
-    key: 'pipeline.global-job-parameters', type: map, since: '0.2', description: 'Parameters that every function sees and the dashboard shows.',
+    key: 'pipeline.global-job-parameters', type: map, since: '0.2',
+    description: 'Parameters that every function sees and the dashboard shows.',
   }),
   cachedFiles: optional({
-    key: 'pipeline.cached-files', type: list(';'), since: '0.2', description: 'Files copied to every TaskManager: `name:a,path:…;name:b,path:…`.',
+    key: 'pipeline.cached-files', type: list(';'), since: '0.2',
+    description: 'Files copied to every TaskManager: `name:a,path:…;name:b,path:…`.',
   }),
   pipelineJars: ignored('pipeline.jars', list(';'), 'a job is one bundled module; its dependencies are inside.'),
   pipelineClasspaths: ignored('pipeline.classpaths', list(';'), 'there is no class path; dependencies are bundled.'),

@@ -21,13 +21,16 @@ export const memoryOptions = {
     description: 'Heap of the JobManager (`--max-old-space-size`). Unset: derived from the process size.',
   }),
   jobManagerOffHeapSize: option({
-    key: 'jobmanager.memory.off-heap.size', type: memory, default: '128 mb', since: '0.4', description: 'Memory for buffers outside the heap.',
+    key: 'jobmanager.memory.off-heap.size', type: memory, default: '128 mb', since: '0.4',
+    description: 'Memory for buffers outside the heap.',
   }),
   jobManagerMetaspaceSize: option({
-    key: 'jobmanager.memory.jvm-metaspace.size', type: memory, default: '256 mb', since: '0.4', description: `Part of the process size. ${NO_METASPACE}`,
+    key: 'jobmanager.memory.jvm-metaspace.size', type: memory, default: '256 mb', since: '0.4',
+    description: `Part of the process size. ${NO_METASPACE}`,
   }),
   jobManagerOverheadMin: option({
-    key: 'jobmanager.memory.jvm-overhead.min', type: memory, default: '192 mb', since: '0.4', description: 'Least memory for Node.js itself.',
+    key: 'jobmanager.memory.jvm-overhead.min', type: memory, default: '192 mb', since: '0.4',
+    description: 'Least memory for Node.js itself.',
   }),
   jobManagerOverheadMax: option({
     key: 'jobmanager.memory.jvm-overhead.max', type: memory, default: '1 gb', since: '0.4', description: 'Most memory for Node.js itself.',

@@ -22,7 +22,8 @@ export const restOptions = {
     description: 'Ports that REST tries to listen on, the first free one wins. Unset: `rest.port`. Wins over the port in `masters`.',
   }),
   restUrlPrefix: option({
-    key: 'rest.url-prefix', type: string, default: '/', since: '0.5', description: 'Path in front of every call of the client, for a proxy.',
+    key: 'rest.url-prefix', type: string, default: '/', since: '0.5',
+    description: 'Path in front of every call of the client, for a proxy.',
   }),
   restConnectionTimeout: option({
     key: 'rest.connection-timeout', type: duration, default: '15 s', since: '0.5', description: 'How long a client waits for a connection.',
@@ -34,7 +35,8 @@ export const restOptions = {
     key: 'rest.await-leader-timeout', type: duration, default: '30 s', since: '0.3', description: 'How long a client waits for a leader.',
   }),
   restRetryMaxAttempts: option({
-    key: 'rest.retry.max-attempts', type: int(0), default: '20', since: '0.3', description: 'Further attempts of a retriable call of the client.',
+    key: 'rest.retry.max-attempts', type: int(0), default: '20', since: '0.3',
+    description: 'Further attempts of a retriable call of the client.',
   }),
   restRetryDelay: option({
     key: 'rest.retry.delay', type: duration, default: '3 s', since: '0.3', description: 'Pause between those attempts.',
@@ -44,7 +46,8 @@ export const restOptions = {
     description: 'Largest request body. Uploads are streamed to disk and not bound by it. A plain number is in bytes.',
   }),
   restClientMaxContentLength: option({
-    key: 'rest.client.max-content-length', type: memory, default: '104857600b', since: '0.5', description: 'Largest answer a client accepts.',
+    key: 'rest.client.max-content-length', type: memory, default: '104857600b', since: '0.5',
+    description: 'Largest answer a client accepts.',
   }),
   restServerThreads: ignored('rest.server.numThreads', int(), 'one event loop serves all connections.'),
   restServerThreadPriority: ignored('rest.server.thread-priority', int(), 'Node.js has no thread priorities.'),
@@ -121,7 +124,8 @@ export const restOptions = {
     description: 'Deadline of a call of the client.',
   }),
   clientRetryPeriod: option({
-    key: 'client.retry-period', type: duration, default: '2 s', since: '0.5', description: 'How often an attached client asks for the job’s state.',
+    key: 'client.retry-period', type: duration, default: '2 s', since: '0.5',
+    description: 'How often an attached client asks for the job’s state.',
   }),
   clientHeartbeatInterval: option({
     key: 'client.heartbeat.interval', type: duration, default: '30 s', since: '0.2',

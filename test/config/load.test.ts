@@ -130,7 +130,7 @@ test('config.yaml may be nested, flat or both, and keeps texts as they were writ
 });
 
 test('a problem in a nested file is reported at the line of its innermost key', (t) => {
-  const text = '# comment\nrest:\n  url-prefix: /x\n\n  port: high\n';
+  const text = '# comment\nrest:\n  address: x\n\n  port: high\n';
   t.deepEqual(remarks(nested(text)), ["conf/config.yaml:5: rest.port: expected a whole number from 0 to 65535, found 'high'"]);
 });
 
