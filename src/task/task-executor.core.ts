@@ -184,7 +184,7 @@ export class TaskExecutorCore {
     const { jobId, program } = jobGraph;
     const fetch: TaskExecutorEffect[] = this.programs.has(jobId) ? [] : [{ kind: 'fetchProgram', jobId, program }];
     if (fetch.length > 0) this.programs.set(jobId, 'fetching');
-    return [...deployments.flatMap((deployment) => this.accept(jobGraph, deployment)), ...fetch];
+    return [...deployments.flatMap((deployment) => this.accept(jobGraph, deployment)), ...this.launchReady(jobId), ...fetch];
   }
 
   private accept(jobGraph: JobGraph, deployment: TaskDeployment): TaskExecutorEffect[] {
@@ -194,21 +194,26 @@ export class TaskExecutorCore {
     const task: Mutable<Task> = { deployment, jobGraph, vertex, slotIndex: slot?.index ?? 0, state: 'CREATED', error: null, figures: NO_FIGURES, launched: false };
     this.tasks.set(deployment.attemptId, task);
     if (!slot) return this.end(task, 'FAILED', fault('SLOT_LOST', `no slot of this TaskManager holds allocation ${deployment.allocationId}`));
-    return [...this.switch(task, 'DEPLOYING'), ...this.launchIfReady(task)];
+    return this.switch(task, 'DEPLOYING');
   }
 
-  private launchIfReady(task: Mutable<Task>): TaskExecutorEffect[] {
-    const slot = this.slot(task.slotIndex);
-    if (task.state !== 'DEPLOYING' || task.launched || !slot.ready || this.programs.get(task.deployment.jobId) !== 'ready') return [];
+  /** A channel needs both of its slots, so the job's tasks are launched together once all their workers are ready. */
+  private launchReady(jobId: JobId): TaskExecutorEffect[] {
+    const tasks = this.liveTasks().filter(({ deployment }) => deployment.jobId === jobId);
+    const isReady = this.programs.get(jobId) === 'ready' && tasks.every(({ slotIndex }) => this.slot(slotIndex).ready);
+    return isReady ? tasks.filter(({ state, launched }) => state === 'DEPLOYING' && !launched).map((task) => this.launch(task)) : [];
+  }
+
+  private launch(task: Mutable<Task>): TaskExecutorEffect {
     task.launched = true;
-    slot.used = true;
-    return [{ kind: 'launch', task }];
+    this.slot(task.slotIndex).used = true;
+    return { kind: 'launch', task };
   }
 
   private programReady(jobId: JobId): TaskExecutorEffect[] {
     if (!this.programs.has(jobId)) return [{ kind: 'forgetProgram', jobId }];
     this.programs.set(jobId, 'ready');
-    return this.liveTasks().filter((task) => task.deployment.jobId === jobId).flatMap((task) => this.launchIfReady(task));
+    return this.launchReady(jobId);
   }
 
   private programFailed(jobId: JobId, error: ErrorInfo): TaskExecutorEffect[] {
@@ -250,7 +255,7 @@ export class TaskExecutorCore {
     if (!this.isCurrent(slotIndex, worker)) return [];
     const slot = this.slot(slotIndex);
     slot.ready = true;
-    return this.liveTasksIn(slot).flatMap((task) => this.launchIfReady(task));
+    return slot.jobId === null ? [] : this.launchReady(slot.jobId);
   }
 
   private workerExited(slotIndex: number, worker: number, error: ErrorInfo): TaskExecutorEffect[] {

@@ -1,0 +1,5 @@
+/** `drey/testing`: tools for testing jobs. */
+export { MiniCluster } from './mini-cluster.ts';
+export type { MiniClusterOptions } from './mini-cluster.ts';
+export { MiniClusterJob } from './mini-cluster-job.ts';
+export type { JobExecutionResult } from './mini-cluster-job.ts';

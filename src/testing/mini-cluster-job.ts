@@ -1,0 +1,63 @@
+/** A job that runs in a MiniCluster. */
+import type { JobManagerGateway } from '../dispatcher/gateway.ts';
+import type { AccumulatorValue } from '../protocol/deployment.ts';
+import { ClusterError, errorFromInfo } from '../protocol/errors.ts';
+import type { JobId } from '../protocol/ids.ts';
+import type { JobResult } from '../protocol/job-result.ts';
+
+/** What a finished job leaves behind. */
+export interface JobExecutionResult {
+  readonly jobId: string;
+  readonly netRuntimeMs: number;
+  /** Counters as numbers, 64-bit sums as decimal text, histograms as counts by value. */
+  readonly accumulators: Readonly<Record<string, number | string | Readonly<Record<string, number>>>>;
+}
+
+/** One wait for a result; repeated until the job ends. */
+const WAIT_MS = 60_000;
+
+export class MiniClusterJob {
+  readonly jobId: JobId;
+  private readonly gateway: JobManagerGateway;
+
+  constructor(gateway: JobManagerGateway, jobId: JobId) {
+    this.gateway = gateway;
+    this.jobId = jobId;
+  }
+
+  /** Waits for the end. Throws the job's failure, or JOB_FAILED when it was canceled. */
+  async result(): Promise<JobExecutionResult> {
+    for (;;) {
+      const result = await this.gateway.jobResult(this.jobId, WAIT_MS);
+      if (result) return executionResult(result);
+    }
+  }
+
+  /** Values of a collect sink, in order of arrival, as they arrive. May be read once. */
+  async *collected(id: string): AsyncGenerator {
+    for (let from = 0; ; ) {
+      const { values, ended } = await this.gateway.collected(this.jobId, { collectId: id, from, waitMs: WAIT_MS });
+      yield* values;
+      from += values.length;
+      if (ended) return;
+    }
+  }
+
+  /** Resolves once canceling has begun. */
+  async cancel(): Promise<void> {
+    await this.gateway.cancelJob(this.jobId);
+  }
+}
+
+function executionResult({ jobId, status, error, startTimeMs, endTimeMs, accumulators }: JobResult): JobExecutionResult {
+  if (status === 'CANCELED') throw new ClusterError('JOB_FAILED', `Job was canceled (JobID: ${jobId})`);
+  if (status === 'FAILED') {
+    throw new ClusterError('JOB_FAILED', `Job failed (JobID: ${jobId}): ${error?.message ?? 'for an unknown reason'}`, error ? { cause: errorFromInfo(error) } : undefined);
+  }
+  const shown = Object.entries(accumulators).map(([name, value]) => [name, shownValue(value)] as const);
+  return { jobId, netRuntimeMs: endTimeMs - startTimeMs, accumulators: Object.fromEntries(shown) };
+}
+
+function shownValue(value: AccumulatorValue): JobExecutionResult['accumulators'][string] {
+  return value.kind === 'histogram' ? value.counts : value.value;
+}

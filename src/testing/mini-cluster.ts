@@ -1,0 +1,156 @@
+/**
+ * MiniCluster: a whole cluster inside a test. The same Dispatcher, scheduler, exchange and operators as in
+ * production, in one process.
+ *
+ *     await using cluster = await MiniCluster.start({ taskManagers: 1, slots: 2 });
+ *     const result = await cluster.run(wordCount, { input: 'words.txt' });
+ *     const counts = await cluster.executeAndCollect(wordCount, { input: 'words.txt' });
+ *
+ * Slots run inline, so that breakpoints, closures and coverage work as in any test; `threads: true` gives each
+ * slot its worker thread, as a TaskManager does, and then runs bundled artifacts only (`runArtifact`).
+ */
+import { present } from '../base/assert.ts';
+import { silentLoggers, type LoggerSource } from '../base/log.ts';
+import { systemPorts } from '../base/system-ports.ts';
+import type { JobManagerGateway } from '../dispatcher/gateway.ts';
+import { TaskManagerChannels } from '../exchange/broker.ts';
+import { jobGraphOf } from '../graph/job-graph-builder.ts';
+import { buildProgram } from '../graph/program.ts';
+import type { JobProgram } from '../graph/stream-graph.ts';
+import { coordinatorMaker } from '../jobmaster/coordinators.ts';
+import { ProgramWorkers } from '../jobmaster/program-worker.ts';
+import { newId, type JobId } from '../protocol/ids.ts';
+import type { JsonObject } from '../protocol/json.ts';
+import { InlineSlotHost } from '../task/inline-slot-host.ts';
+import { ThreadSlotHost } from '../task/thread-slot-host.ts';
+import type { PrintTarget } from '../task/task-executor.ts';
+import { EmbeddedCluster } from './embedded-cluster.ts';
+import { MiniClusterJob, type JobExecutionResult } from './mini-cluster-job.ts';
+
+export interface MiniClusterOptions {
+  /** Default 1. */
+  readonly taskManagers?: number;
+  /** Slots of each TaskManager. Default 4. */
+  readonly slots?: number;
+  /** As in the configuration file, for example `{ 'parallelism.default': '2' }`. */
+  readonly configuration?: Readonly<Record<string, string>>;
+  /** Worker threads instead of inline slots. Default false. */
+  readonly threads?: boolean;
+  /** Where the cluster logs. Default: nowhere. */
+  readonly loggers?: LoggerSource;
+  /** Receives what jobs print. Default: the process's stdout and stderr. */
+  readonly onPrint?: (stream: 'stdout' | 'stderr', text: string) => void;
+}
+
+const SLOTS = 4;
+const NETWORK_SIZE_BYTES = 64 * 1024 * 1024;
+const THREAD_OLD_SPACE_SIZE_MB_MAX = 256;
+const CANCELLATION_TIMEOUT_MS = 10_000;
+const BUILD_TIMEOUT_MS = 30_000;
+const COLLECT_ID = 'executeAndCollect';
+
+export class MiniCluster implements AsyncDisposable {
+  private readonly cluster: EmbeddedCluster;
+  private readonly programs: Map<string, JobProgram>;
+  private readonly configuration: Readonly<Record<string, string>>;
+
+  private constructor(cluster: EmbeddedCluster, programs: Map<string, JobProgram>, configuration: Readonly<Record<string, string>>) {
+    this.cluster = cluster;
+    this.programs = programs;
+    this.configuration = configuration;
+  }
+
+  /** Resolves once every slot is registered. */
+  static async start(options: MiniClusterOptions = {}): Promise<MiniCluster> {
+    const programs = new Map<string, JobProgram>();
+    const loggers = options.loggers ?? silentLoggers;
+    const configuration = options.configuration ?? {};
+    const ports = systemPorts;
+    const cluster = await EmbeddedCluster.start({
+      ports,
+      loggers,
+      taskManagerCount: options.taskManagers ?? 1,
+      slotCount: options.slots ?? SLOTS,
+      configuration,
+      makeSlotHost: () =>
+        options.threads ? new ThreadSlotHost({ oldSpaceSizeMbMax: THREAD_OLD_SPACE_SIZE_MB_MAX }) : new InlineSlotHost({ ports, loggers, programs }),
+      makeBroker: () =>
+        new TaskManagerChannels({ ports, log: loggers.logger('org.apache.flink.runtime.io.network.NettyShuffleEnvironment'), networkSizeBytes: NETWORK_SIZE_BYTES }),
+      makeCoordinator: coordinatorMaker({ ports, loggers, programs }),
+      programWorkers: new ProgramWorkers(ports.clock, BUILD_TIMEOUT_MS),
+      print: options.onPrint ? printTo(options.onPrint) : printToProcess,
+      cancellationTimeoutMs: CANCELLATION_TIMEOUT_MS,
+    });
+    return new MiniCluster(cluster, programs, configuration);
+  }
+
+  /** Everything that REST would serve. */
+  get gateway(): JobManagerGateway {
+    return this.cluster.jobManager;
+  }
+
+  /** Submits a program. `args`: as the job's `args` declare them. Throws what the build function throws. */
+  async submit(program: JobProgram, args: JsonObject = {}, configuration: Readonly<Record<string, string>> = {}): Promise<MiniClusterJob> {
+    const { random, clock } = systemPorts;
+    const jobId = newId<JobId>(random);
+    const effective = { ...this.configuration, ...configuration };
+    this.programs.set(jobId, program);
+    const graph = buildProgram(program, { args, configuration: effective });
+    const ref = { kind: 'registered', id: jobId } as const;
+    await this.gateway.submitJob(jobGraphOf(graph, { jobId, program: ref, args, configuration: effective, submittedAtMs: clock.nowMs() }));
+    return new MiniClusterJob(this.gateway, jobId);
+  }
+
+  /** Runs a program to its end. Throws when the job fails or is canceled. */
+  async run(program: JobProgram, args: JsonObject = {}, configuration: Readonly<Record<string, string>> = {}): Promise<JobExecutionResult> {
+    return (await this.submit(program, args, configuration)).result();
+  }
+
+  /** Runs a program to its end and answers what its collect sink `id` received, in order of arrival. */
+  async executeAndCollect<T = unknown>(program: JobProgram, args: JsonObject = {}, id: string = COLLECT_ID): Promise<T[]> {
+    const job = await this.submit(program, args);
+    const values: T[] = [];
+    for await (const value of job.collected(id)) values.push(value as T);
+    await job.result();
+    return values;
+  }
+
+  /** Runs a bundled program (an ES module as `flink run` uploads it) to its end. */
+  async runArtifact(bundle: Uint8Array, programArgs: readonly string[] = [], configuration: Readonly<Record<string, string>> = {}): Promise<JobExecutionResult> {
+    const artifactId = await this.gateway.putArtifact(bundle);
+    const jobId = await this.gateway.submitProgram({ artifactId, programArgs, configuration, jobId: null, expectedPlanDigest: null });
+    return new MiniClusterJob(this.gateway, jobId).result();
+  }
+
+  /** Stops one TaskManager, as a fault would; its tasks are lost. */
+  async stopTaskManager(index = 0): Promise<void> {
+    await this.cluster.stopTaskManager(present(this.cluster.taskManagers[index], `TaskManager ${index} runs`));
+  }
+
+  /** Adds a TaskManager. */
+  async startTaskManager(): Promise<void> {
+    await this.cluster.startTaskManager();
+  }
+
+  /** Stops everything. Idempotent. */
+  async close(): Promise<void> {
+    await this.cluster.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function printTo(onPrint: (stream: 'stdout' | 'stderr', text: string) => void): PrintTarget {
+  return {
+    write: (stream, text, onWritten) => {
+      onPrint(stream, text);
+      onWritten();
+    },
+  };
+}
+
+const printToProcess: PrintTarget = {
+  write: (stream, text, onWritten) => void process[stream].write(text, () => onWritten()),
+};
