@@ -8,6 +8,8 @@
  *       env.readTextFile(args.input).map((line) => line.length).print();
  *     });
  */
+import { bindLocalExecutor } from './api/local-executor.ts';
+
 export { arg } from './api/arguments.ts';
 export type { Argument, ArgumentOptions, ArgumentSpecs, ArgumentsOf } from './api/arguments.ts';
 export { ConnectedStreams } from './api/connected-streams.ts';
@@ -79,3 +81,5 @@ export type { JsonObject, JsonValue } from './protocol/json.ts';
 export { t } from './types/t.ts';
 export type { CustomCodec } from './types/t.ts';
 export type { Infer, TypeDescriptor } from './types/type-descriptor.ts';
+
+bindLocalExecutor(async () => (await import('./testing/local-executor.ts')).miniClusterExecutor);

@@ -17,10 +17,12 @@ import { TaskManagerChannels } from '../exchange/broker.ts';
 import { jobGraphOf } from '../graph/job-graph-builder.ts';
 import { buildProgram } from '../graph/program.ts';
 import type { JobProgram } from '../graph/stream-graph.ts';
-import { coordinatorMaker } from '../jobmaster/coordinators.ts';
+import { coordinatorMaker, noCustomSources } from '../jobmaster/coordinators.ts';
 import { ProgramWorkers } from '../jobmaster/program-worker.ts';
 import { newId, type JobId } from '../protocol/ids.ts';
 import type { JsonObject } from '../protocol/json.ts';
+import { FileSystems } from '../storage/file-system.ts';
+import { LocalFiles } from '../storage/local-files.ts';
 import { InlineSlotHost } from '../task/inline-slot-host.ts';
 import { ThreadSlotHost } from '../task/thread-slot-host.ts';
 import type { PrintTarget } from '../task/task-executor.ts';
@@ -76,7 +78,7 @@ export class MiniCluster implements AsyncDisposable {
         options.threads ? new ThreadSlotHost({ oldSpaceSizeMbMax: THREAD_OLD_SPACE_SIZE_MB_MAX }) : new InlineSlotHost({ ports, loggers, programs }),
       makeBroker: () =>
         new TaskManagerChannels({ ports, log: loggers.logger('org.apache.flink.runtime.io.network.NettyShuffleEnvironment'), networkSizeBytes: NETWORK_SIZE_BYTES }),
-      makeCoordinator: coordinatorMaker({ ports, loggers, programs }),
+      makeCoordinator: coordinatorMaker({ ports, files: new FileSystems(new Map([['file', () => new LocalFiles(ports.random)]])), custom: noCustomSources }),
       programWorkers: new ProgramWorkers(ports.clock, BUILD_TIMEOUT_MS),
       print: options.onPrint ? printTo(options.onPrint) : printToProcess,
       cancellationTimeoutMs: CANCELLATION_TIMEOUT_MS,
