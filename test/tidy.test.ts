@@ -18,7 +18,7 @@ const DATA_PLANE = ['task', 'operators', 'connectors', 'exchange', 'state'];
 /** Who may touch the outside, by module. */
 const EDGE: readonly [module: RegExp, places: RegExp][] = [
   [/^node:(fs|fs\/promises|net|tls|http|https|dgram|child_process)$/, /^src\/(rpc|exchange\/transport|storage|rest|client|connectors|main|testing)/],
-  [/^node:worker_threads$/, /^src\/(main|task|exchange|testing|dispatcher\/program-worker|jobmaster\/program-worker)/],
+  [/^node:worker_threads$/, /^src\/(main|task|exchange|testing|dispatcher\/program-worker|jobmaster\/(program|enumerator)-worker)/],
   [/^ws$/, /^src\/rpc\//],
   [/^fastify$|^@fastify\//, /^src\/rest\//],
 ];

@@ -1,11 +1,10 @@
 /** Which coordinator an operator has at the JobMaster. */
 import type { Ports } from '../base/ports.ts';
-import { ClusterError } from '../protocol/errors.ts';
 import type { FileSystems } from '../storage/file-system.ts';
 import { CollectCoordinator } from './collect-coordinator.ts';
 import type { CoordinatorMaker } from './operator-coordinator.ts';
 import { SourceCoordinator } from './source-coordinator.ts';
-import { enumeratorFor } from './split-enumerators.core.ts';
+import { enumeratorOf } from './split-enumerators.core.ts';
 
 /** What coordinators work with. */
 export interface CoordinatorSurroundings {
@@ -21,12 +20,8 @@ export function coordinatorMaker({ ports, files, custom }: CoordinatorSurroundin
     const { operator, vertex } = place;
     if (operator.kind === 'sink.collect') return new CollectCoordinator(String(operator.data['id']), ports, context);
     if (operator.kind === 'source.custom') return custom(place, context);
-    const core = enumeratorFor(operator.kind, operator.data, vertex.parallelism);
-    return core === null ? null : new SourceCoordinator({ ports, files, core, context });
+    if (!operator.kind.startsWith('source.')) return null;
+    const core = enumeratorOf(operator, vertex.parallelism, null);
+    return new SourceCoordinator({ core, name: operator.name, clock: ports.clock, files }, context);
   };
 }
-
-/** Refuses sources that users wrote; for clusters without a way to run them. */
-export const noCustomSources: CoordinatorMaker = ({ operator }) => {
-  throw new ClusterError('UNSUPPORTED', `source '${operator.name}': this cluster runs no split enumerators of users`);
-};

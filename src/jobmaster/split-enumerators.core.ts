@@ -1,183 +1,261 @@
 /**
- * The enumerators of the built-in sources, as pure state machines: who gets which split, and when a reader
- * has had its last. The I/O (listing files, sending, timers) is in source-coordinator.ts.
+ * Split enumerators of the built-in sources, as pure state machines: which subtask reads what. The I/O is in
+ * source-coordinator.ts.
  *
- *     sequence, elements, datagen, socket: splits are known from the start and belong to fixed subtasks
- *     files: listed once or again and again; a reader that asks gets the next range
+ * Two kinds. *Fixed*: the splits follow from the plan; each subtask gets its own when it registers
+ * (sequence, elements, generator, socket). *Files*: a listing is cut into ranges; a subtask that asks gets
+ * the next one, so fast subtasks read more. With a discovery interval the path is listed again for ever.
  *
- * Invariants: a split is with one reader at most; what a reader held when it failed is assigned again; a bounded
- * reader is told exactly once per registration that no more will come.
+ *     listFiles ─► filesListed ─► pending ──splitRequest──► assigned ──subtaskFailed──► pending
+ *
+ * Invariants (test/jobmaster/split-enumerators.test.ts): a split is pending or assigned to one subtask, never
+ * both; a subtask is told `noMoreSplits` only when no split can come to it any more.
+ *
+ * Source: FLIP-27; Flink `StaticFileSplitEnumerator`, `ContinuousFileSplitEnumerator`, `IteratorSourceEnumerator`.
  */
-import { unreachable } from '../base/assert.ts';
-import type { SourceSplit } from '../graph/functions.ts';
+import { assert, present } from '../base/assert.ts';
 import type { FileSourceData } from '../graph/operator-spec.ts';
-import { datagenSplits, fileSplits, sequenceSplits } from '../graph/splits.ts';
-import type { JsonObject } from '../protocol/json.ts';
+import type { SourceSplit } from '../graph/functions.ts';
+import { datagenSplits, fileSplits, sequenceSplits, type FileSplit } from '../graph/splits.ts';
+import type { ErrorInfo } from '../protocol/errors.ts';
+import type { JsonObject, JsonValue } from '../protocol/json.ts';
 
-/** A file that was found. */
+/** A file as a listing sees it. */
 export interface ListedFile {
   readonly path: string;
   readonly sizeBytes: number;
 }
 
+/** What a subtask says it holds (takeover) by split id. */
+export interface ReportedSplits {
+  readonly subtaskIndex: number;
+  readonly splits: readonly { readonly id: string; readonly finished: boolean }[];
+}
+
 export type EnumeratorEvent =
-  | { readonly kind: 'started' }
+  | { readonly kind: 'start' }
   | { readonly kind: 'readerRegistered'; readonly subtaskIndex: number }
-  | { readonly kind: 'splitRequested'; readonly subtaskIndex: number }
-  | { readonly kind: 'splitFinished'; readonly subtaskIndex: number; readonly splitId: string }
-  /** Its reader is gone; it will register anew. */
+  | { readonly kind: 'splitRequest'; readonly subtaskIndex: number }
+  /** The subtask's attempt is gone: what it was given since the last completed checkpoint comes back. */
   | { readonly kind: 'subtaskFailed'; readonly subtaskIndex: number }
   | { readonly kind: 'filesListed'; readonly files: readonly ListedFile[] }
-  | { readonly kind: 'discoveryDue' };
+  | { readonly kind: 'listingFailed'; readonly error: ErrorInfo }
+  | { readonly kind: 'discoveryDue' }
+  /** After a takeover: what readers own or finished counts as assigned. */
+  | { readonly kind: 'reconcile'; readonly reported: readonly ReportedSplits[] };
 
 export type EnumeratorEffect =
   | { readonly kind: 'assign'; readonly subtaskIndex: number; readonly splits: readonly SourceSplit[] }
   | { readonly kind: 'noMoreSplits'; readonly subtaskIndex: number }
-  /** Answered by `filesListed`. */
+  /** Answered by `filesListed` or `listingFailed`; one at a time. */
   | { readonly kind: 'listFiles'; readonly path: string }
   /** Answered by `discoveryDue`. */
-  | { readonly kind: 'startDiscoveryTimer'; readonly delayMs: number };
+  | { readonly kind: 'startDiscoveryTimer'; readonly delayMs: number }
+  | { readonly kind: 'fail'; readonly error: ErrorInfo };
 
-/** One enumerator. */
+/** One source's enumerator. */
 export interface EnumeratorCore {
-  /** Applies one event; returns the effects to perform, in order. */
+  /** Applies one event; answers the effects to perform, in order. */
   step(event: EnumeratorEvent): EnumeratorEffect[];
+  /** Plain data from which `enumeratorOf` resumes. */
+  snapshot(): JsonValue;
 }
 
-/** The enumerator of a built-in source; null for other kinds of operators. */
-export function enumeratorFor(kind: string, data: JsonObject, parallelism: number): EnumeratorCore | null {
+/** The splits of a fixed source by the subtask that reads them; null for sources whose splits are found as they run. */
+function fixedSplits(kind: string, data: JsonObject, parallelism: number): readonly SourceSplit[] | null {
   switch (kind) {
-    case 'source.sequence':
-      return new FixedEnumerator(sequenceSplits(data['from'] as number, data['to'] as number, parallelism));
-    case 'source.datagen':
-      return new FixedEnumerator(datagenSplits(data['count'] as number | null, parallelism));
+    case 'source.sequence': {
+      const { from, to } = data as { readonly from: number; readonly to: number };
+      return sequenceSplits(from, to, parallelism);
+    }
     case 'source.elements':
-      return new FixedEnumerator([{ id: 'elements', next: 0 }]);
+      return [{ id: 'elements', next: 0 }];
+    case 'source.datagen': {
+      const { count } = data as { readonly count: number | null };
+      return datagenSplits(count, parallelism);
+    }
     case 'source.socket':
-      return new FixedEnumerator([{ id: 'socket' }]);
-    case 'source.files':
-      return new FileEnumerator(data as FileSourceData);
+      return [{ id: 'socket' }];
     default:
       return null;
   }
 }
 
-/** Split i belongs to subtask i for good: a reader that comes back gets its unfinished split again. */
+/** The enumerator of a built-in source. `restored`: what `snapshot` gave, or null. */
+export function enumeratorOf(
+  source: { readonly kind: string; readonly data: JsonObject }, parallelism: number, restored: JsonValue | null,
+): EnumeratorCore {
+  const splits = fixedSplits(source.kind, source.data, parallelism);
+  if (splits !== null) return new FixedEnumerator(splits, restored as FixedSnapshot | null);
+  assert(source.kind === 'source.files', 'a built-in source has fixed splits or reads files');
+  return new FileEnumerator(source.data as FileSourceData, restored as FileSnapshot | null);
+}
+
+interface FixedSnapshot extends JsonObject {
+  /** Ids of splits that readers have. */
+  readonly assigned: readonly string[];
+}
+
 class FixedEnumerator implements EnumeratorCore {
   private readonly splits: readonly SourceSplit[];
-  private readonly finished = new Set<string>();
+  private readonly assigned: Set<string>;
 
-  constructor(splits: readonly SourceSplit[]) {
+  /** Split number i is for subtask i. */
+  constructor(splits: readonly SourceSplit[], restored: FixedSnapshot | null) {
     this.splits = splits;
+    this.assigned = new Set(restored?.assigned);
   }
 
   step(event: EnumeratorEvent): EnumeratorEffect[] {
     switch (event.kind) {
       case 'readerRegistered':
-        return this.register(event.subtaskIndex);
-      case 'splitFinished':
-        this.finished.add(event.splitId);
-        return [];
-      case 'subtaskFailed': {
-        // Without a checkpoint everything is read again, as the operators behind it start anew.
-        const split = this.splits[event.subtaskIndex];
-        if (split) this.finished.delete(split.id);
-        return [];
-      }
-      case 'started':
-      case 'splitRequested':
-      case 'filesListed':
-      case 'discoveryDue':
-        return [];
-      default:
-        return unreachable(event, 'enumerator event');
-    }
-  }
-
-  private register(subtaskIndex: number): EnumeratorEffect[] {
-    const split = this.splits[subtaskIndex];
-    const last: EnumeratorEffect = { kind: 'noMoreSplits', subtaskIndex };
-    return split && !this.finished.has(split.id) ? [{ kind: 'assign', subtaskIndex, splits: [split] }, last] : [last];
-  }
-}
-
-/** Ranges of files, in the order of their paths, to whoever asks. */
-class FileEnumerator implements EnumeratorCore {
-  private readonly data: FileSourceData;
-  /** Next to assign first. */
-  private pending: SourceSplit[] = [];
-  private readonly assigned = new Map<string, { readonly split: SourceSplit; readonly subtaskIndex: number }>();
-  /** Every path that was ever listed: continuous discovery reads a file once. */
-  private readonly known = new Set<string>();
-  /** Readers that asked when there was nothing. */
-  private readonly hungry = new Set<number>();
-  private isListing = false;
-
-  constructor(data: FileSourceData) {
-    this.data = data;
-  }
-
-  step(event: EnumeratorEvent): EnumeratorEffect[] {
-    switch (event.kind) {
-      case 'started':
-      case 'discoveryDue':
-        this.isListing = true;
-        return [{ kind: 'listFiles', path: this.data.path }];
-      case 'filesListed':
-        return this.addFiles(event.files);
-      case 'splitRequested':
-        this.hungry.add(event.subtaskIndex);
-        return this.feed();
-      case 'splitFinished':
-        this.assigned.delete(event.splitId);
+        return [...this.assign(event.subtaskIndex), { kind: 'noMoreSplits', subtaskIndex: event.subtaskIndex }];
+      case 'splitRequest': // Splits were sent, and their end announced, when the reader registered.
+      case 'start':
         return [];
       case 'subtaskFailed':
         return this.takeBack(event.subtaskIndex);
-      case 'readerRegistered':
-        return []; // It asks when it wants something.
-      default:
-        return unreachable(event, 'enumerator event');
+      case 'reconcile':
+        for (const { splits } of event.reported) for (const { id } of splits) this.assigned.add(id);
+        return [];
+      case 'filesListed':
+      case 'listingFailed':
+      case 'discoveryDue':
+        return assertNoFiles(event.kind);
     }
   }
 
-  private addFiles(files: readonly ListedFile[]): EnumeratorEffect[] {
-    this.isListing = false;
-    const fresh = files.filter(({ path }) => !this.known.has(path)).toSorted((a, b) => (a.path < b.path ? -1 : 1));
-    for (const file of fresh) {
-      this.known.add(file.path);
-      this.pending.push(...fileSplits(file, this.data.splitSizeBytes));
-    }
-    const { discoveryIntervalMs } = this.data;
-    const again: EnumeratorEffect[] = discoveryIntervalMs === null ? [] : [{ kind: 'startDiscoveryTimer', delayMs: discoveryIntervalMs }];
-    return [...this.feed(), ...again];
+  snapshot(): JsonValue {
+    return { assigned: [...this.assigned] };
+  }
+
+  private assign(subtaskIndex: number): EnumeratorEffect[] {
+    const split = this.splits[subtaskIndex];
+    if (split === undefined || this.assigned.has(split.id)) return [];
+    this.assigned.add(split.id);
+    return [{ kind: 'assign', subtaskIndex, splits: [split] }];
   }
 
   private takeBack(subtaskIndex: number): EnumeratorEffect[] {
-    this.hungry.delete(subtaskIndex);
-    const held = [...this.assigned.values()].filter((entry) => entry.subtaskIndex === subtaskIndex).map(({ split }) => split);
-    for (const { id } of held) this.assigned.delete(id);
-    this.pending = [...held, ...this.pending];
-    return this.feed();
+    const split = this.splits[subtaskIndex];
+    if (split !== undefined) this.assigned.delete(split.id);
+    return [];
+  }
+}
+
+function assertNoFiles(kind: string): EnumeratorEffect[] {
+  assert(false, `a source without files gets no ${kind}`);
+  return [];
+}
+
+interface FileSnapshot extends JsonObject {
+  readonly seen: readonly string[];
+  readonly listed: boolean;
+  readonly pending: readonly FileSplit[];
+}
+
+class FileEnumerator implements EnumeratorCore {
+  private readonly data: FileSourceData;
+  /** Paths that have been cut into splits. */
+  private readonly seen: Set<string>;
+  /** The first listing is in. */
+  private listed: boolean;
+  /** In the order in which they go out. */
+  private pending: FileSplit[];
+  private readonly assigned = new Map<number, FileSplit[]>();
+  /** Subtasks whose request found nothing, in order. */
+  private readonly waiting = new Set<number>();
+  /** Splits that a reader reported before the listing that finds them. */
+  private readonly reconciled = new Map<string, number>();
+
+  constructor(data: FileSourceData, restored: FileSnapshot | null) {
+    this.data = data;
+    this.seen = new Set(restored?.seen);
+    this.listed = restored?.listed ?? false;
+    this.pending = [...(restored?.pending ?? [])];
   }
 
-  private feed(): EnumeratorEffect[] {
+  step(event: EnumeratorEvent): EnumeratorEffect[] {
+    switch (event.kind) {
+      case 'start':
+        return this.isComplete() ? [] : [{ kind: 'listFiles', path: this.data.path }];
+      case 'readerRegistered':
+        return [];
+      case 'splitRequest':
+        this.waiting.add(event.subtaskIndex);
+        return this.serve();
+      case 'subtaskFailed':
+        return this.takeBack(event.subtaskIndex);
+      case 'filesListed':
+        return this.onListed(event.files);
+      case 'listingFailed':
+        return [{ kind: 'fail', error: event.error }];
+      case 'discoveryDue':
+        return [{ kind: 'listFiles', path: this.data.path }];
+      case 'reconcile':
+        return this.reconcile(event.reported);
+    }
+  }
+
+  snapshot(): JsonValue {
+    return { seen: [...this.seen], listed: this.listed, pending: this.pending };
+  }
+
+  private isComplete(): boolean {
+    return this.listed && this.data.discoveryIntervalMs === null;
+  }
+
+  private onListed(files: readonly ListedFile[]): EnumeratorEffect[] {
+    const unseen = files.filter(({ path }) => !this.seen.has(path)).toSorted((a, b) => (a.path < b.path ? -1 : 1));
+    for (const file of unseen) {
+      this.seen.add(file.path);
+      for (const split of fileSplits(file, this.data.splitSizeBytes)) this.addFound(split);
+    }
+    this.listed = true;
+    const { discoveryIntervalMs } = this.data;
+    const effects = this.serve();
+    return discoveryIntervalMs === null ? effects : [...effects, { kind: 'startDiscoveryTimer', delayMs: discoveryIntervalMs }];
+  }
+
+  private addFound(split: FileSplit): void {
+    const owner = this.reconciled.get(split.id);
+    if (owner === undefined) this.pending.push(split);
+    else this.give(owner, split);
+  }
+
+  /** Answers waiting requests with splits, or with their end. */
+  private serve(): EnumeratorEffect[] {
     const effects: EnumeratorEffect[] = [];
-    for (const subtaskIndex of this.hungry) {
+    for (const subtaskIndex of this.waiting) {
       const split = this.pending.shift();
-      if (split) {
-        this.assigned.set(split.id, { split, subtaskIndex });
-        effects.push({ kind: 'assign', subtaskIndex, splits: [split] });
-      } else if (this.isExhausted()) {
-        effects.push({ kind: 'noMoreSplits', subtaskIndex });
-      } else {
-        continue;
-      }
-      this.hungry.delete(subtaskIndex);
+      if (split === undefined && !this.isComplete()) break;
+      this.waiting.delete(subtaskIndex);
+      if (split === undefined) effects.push({ kind: 'noMoreSplits', subtaskIndex });
+      else effects.push({ kind: 'assign', subtaskIndex, splits: [this.give(subtaskIndex, split)] });
     }
     return effects;
   }
 
-  private isExhausted(): boolean {
-    return !this.isListing && this.data.discoveryIntervalMs === null;
+  private give(subtaskIndex: number, split: FileSplit): FileSplit {
+    const held = this.assigned.get(subtaskIndex);
+    if (held === undefined) this.assigned.set(subtaskIndex, [split]);
+    else held.push(split);
+    return split;
+  }
+
+  /** A failed subtask's splits go first again, and its open request is void. */
+  private takeBack(subtaskIndex: number): EnumeratorEffect[] {
+    this.waiting.delete(subtaskIndex);
+    this.pending.unshift(...(this.assigned.get(subtaskIndex) ?? []));
+    this.assigned.delete(subtaskIndex);
+    return this.serve();
+  }
+
+  private reconcile(reported: readonly ReportedSplits[]): EnumeratorEffect[] {
+    for (const { subtaskIndex, splits } of reported) for (const { id } of splits) this.reconciled.set(id, subtaskIndex);
+    const taken = this.pending.filter(({ id }) => this.reconciled.has(id));
+    this.pending = this.pending.filter(({ id }) => !this.reconciled.has(id));
+    for (const split of taken) this.give(present(this.reconciled.get(split.id), 'a taken split was reported'), split);
+    return this.serve();
   }
 }

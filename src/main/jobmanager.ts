@@ -7,12 +7,16 @@ import { options } from '../config/options.ts';
 import { eachPort } from '../config/value-types.ts';
 import { JobManager } from '../dispatcher/job-manager.ts';
 import { memoryStores, standaloneElection } from '../ha/standalone.ts';
-import { coordinatorMaker, noCustomSources } from '../jobmaster/coordinators.ts';
+import { coordinatorMaker } from '../jobmaster/coordinators.ts';
+import { customSources } from '../jobmaster/custom-sources.ts';
+import { EnumeratorWorkers } from '../jobmaster/enumerator-worker.ts';
+import type { CoordinatorMaker } from '../jobmaster/operator-coordinator.ts';
 import { ProgramWorkers } from '../jobmaster/program-worker.ts';
 import { DREY_VERSION } from '../protocol/version.ts';
 import { RestServer } from '../rest/server.ts';
 import type { RestOptions } from '../rest/options.ts';
 import { wsTransport } from '../rpc/ws-transport.ts';
+import { ArtifactCache } from '../storage/artifact-cache.ts';
 import { FileSystems } from '../storage/file-system.ts';
 import { LocalFiles } from '../storage/local-files.ts';
 import { flatTexts, heartbeatOptions, runDaemon, temporaryDirectory, type Daemon } from './daemon.ts';
@@ -38,6 +42,7 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
   const workingDirectory = join(configuration.get(options.processWorkingDirectory) ?? temporaryDirectory(configuration, tmpdir()), `jm_${ports.random.hex(16)}`);
   logger.info(`Using working directory: ${workingDirectory}.`);
   const advertisedHost = configuration.get(options.jobManagerRpcAddress);
+  const blobDirectory = configuration.get(options.blobStorageDirectory) ?? join(workingDirectory, 'blobStorage');
   const jobManager = await JobManager.start({
     ports,
     loggers: log,
@@ -57,9 +62,9 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
       sizeBytesMax: configuration.get(options.jobStoreCacheSize),
       jobsMax: configuration.get(options.jobStoreMaxCapacity),
     },
-    blobDirectory: configuration.get(options.blobStorageDirectory) ?? join(workingDirectory, 'blobStorage'),
+    blobDirectory,
     programWorkers: new ProgramWorkers(ports.clock, BUILD_TIMEOUT_MS),
-    makeCoordinator: coordinatorMaker({ ports, files: new FileSystems(new Map([['file', () => new LocalFiles(ports.random)]])), custom: noCustomSources }),
+    makeCoordinator: coordinators(blobDirectory),
     configuration: flatTexts(configuration),
   });
   const rest = await RestServer.start(jobManager, restOptions(daemon, { advertisedHost, workingDirectory })).catch(async (error: unknown) => {
@@ -76,6 +81,19 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
     endpointLog.info('Shut down complete.');
     await jobManager.close();
   };
+}
+
+function coordinators(blobDirectory: string): CoordinatorMaker {
+  const artifacts = new ArtifactCache(join(blobDirectory, 'artifacts'));
+  return coordinatorMaker({
+    ports: systemPorts,
+    files: new FileSystems(new Map([['file', () => new LocalFiles(systemPorts.random)]])),
+    custom: customSources({
+      workers: new EnumeratorWorkers(systemPorts.clock),
+      artifactPath: (artifactId) => artifacts.find(artifactId),
+      registeredProgram: () => null,
+    }),
+  });
 }
 
 function restOptions(daemon: Daemon, place: { readonly advertisedHost: string; readonly workingDirectory: string }): RestOptions {

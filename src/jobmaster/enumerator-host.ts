@@ -1,0 +1,100 @@
+/**
+ * Drives one user-written split enumerator: commands in, messages to readers out. It runs where user code
+ * may run, in a worker thread or, for programs registered in this process, beside the JobMaster.
+ *
+ * Commands are handled one after the other, each to its end, also when the enumerator returns a promise.
+ */
+import type { EnumeratorContext, Source, SourceSplit, SplitEnumerator } from '../graph/functions.ts';
+import type { StreamGraph } from '../graph/stream-graph.ts';
+import type { OperatorEventBody } from '../protocol/deployment.ts';
+import { ClusterError } from '../protocol/errors.ts';
+import type { JsonValue } from '../protocol/json.ts';
+
+/** What happens to an enumerator. Plain data. */
+export type EnumeratorCommand =
+  | { readonly kind: 'start' }
+  | { readonly kind: 'readerRegistered'; readonly subtaskIndex: number }
+  | { readonly kind: 'splitRequest'; readonly subtaskIndex: number }
+  | { readonly kind: 'sourceEvent'; readonly subtaskIndex: number; readonly event: JsonValue }
+  | { readonly kind: 'subtaskFailed'; readonly subtaskIndex: number }
+  | { readonly kind: 'close' };
+
+/** Sends to the reader of a subtask. */
+export type SendToReader = (subtaskIndex: number, body: OperatorEventBody) => void;
+
+/** The user's source at a node of a rebuilt graph. */
+export function customSourceOf(graph: StreamGraph, nodeId: number): Source<unknown> {
+  const spec = graph.nodes.find(({ id }) => id === nodeId)?.spec;
+  if (spec?.kind === 'source.custom') return spec.user.source;
+  throw new ClusterError('PLAN_MISMATCH', `operator ${nodeId} of the rebuilt program is no user-defined source: the program builds different plans`);
+}
+
+export class EnumeratorHost {
+  private readonly parallelism: number;
+  private readonly send: SendToReader;
+  private readonly enumerator: SplitEnumerator;
+  private readonly readers = new Set<number>();
+  /** What each subtask was given. */
+  private readonly assigned = new Map<number, SourceSplit[]>();
+  private last: Promise<void> = Promise.resolve();
+
+  constructor(source: Source<unknown>, parallelism: number, send: SendToReader) {
+    this.parallelism = parallelism;
+    this.send = send;
+    this.enumerator = source.createEnumerator(this.context(), null);
+  }
+
+  /** Rejects with what the enumerator threw. */
+  handle(command: EnumeratorCommand): Promise<void> {
+    const handled = this.last.then(() => this.apply(command));
+    this.last = handled.catch(() => undefined);
+    return handled;
+  }
+
+  private async apply(command: EnumeratorCommand): Promise<void> {
+    switch (command.kind) {
+      case 'start':
+        return this.enumerator.start?.();
+      case 'readerRegistered':
+        this.readers.add(command.subtaskIndex);
+        return this.enumerator.addReader(command.subtaskIndex);
+      case 'splitRequest':
+        return this.enumerator.handleSplitRequest(command.subtaskIndex);
+      case 'sourceEvent':
+        return this.enumerator.onEvent?.(command.subtaskIndex, command.event);
+      case 'subtaskFailed':
+        return this.takeBack(command.subtaskIndex);
+      case 'close':
+        return this.enumerator.close?.();
+    }
+  }
+
+  private takeBack(subtaskIndex: number): void {
+    const splits = this.assigned.get(subtaskIndex) ?? [];
+    this.assigned.delete(subtaskIndex);
+    this.readers.delete(subtaskIndex);
+    if (splits.length > 0) this.enumerator.addSplitsBack(splits, subtaskIndex);
+  }
+
+  private context(): EnumeratorContext<SourceSplit> {
+    return {
+      parallelism: this.parallelism,
+      registeredReaders: () => [...this.readers].toSorted((a, b) => a - b),
+      assignSplit: (split, subtaskIndex) => this.assign(split, subtaskIndex),
+      signalNoMoreSplits: (subtaskIndex) => this.send(this.registered(subtaskIndex), { kind: 'noMoreSplits' }),
+      sendEvent: (subtaskIndex, event) => this.send(this.registered(subtaskIndex), { kind: 'sourceEvent', event }),
+    };
+  }
+
+  private assign(split: SourceSplit, subtaskIndex: number): void {
+    this.send(this.registered(subtaskIndex), { kind: 'addSplits', splits: [split] });
+    const held = this.assigned.get(subtaskIndex);
+    if (held === undefined) this.assigned.set(subtaskIndex, [split]);
+    else held.push(split);
+  }
+
+  private registered(subtaskIndex: number): number {
+    if (this.readers.has(subtaskIndex)) return subtaskIndex;
+    throw new ClusterError('USER_CODE', `the enumerator addressed subtask ${subtaskIndex}, whose reader is not registered (see registeredReaders())`);
+  }
+}
