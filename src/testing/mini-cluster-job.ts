@@ -52,7 +52,8 @@ export class MiniClusterJob {
 function executionResult({ jobId, status, error, startTimeMs, endTimeMs, accumulators }: JobResult): JobExecutionResult {
   if (status === 'CANCELED') throw new ClusterError('JOB_FAILED', `Job was canceled (JobID: ${jobId})`);
   if (status === 'FAILED') {
-    throw new ClusterError('JOB_FAILED', `Job failed (JobID: ${jobId}): ${error?.message ?? 'for an unknown reason'}`, error ? { cause: errorFromInfo(error) } : undefined);
+    const text = `Job failed (JobID: ${jobId}): ${error?.message ?? 'for an unknown reason'}`;
+    throw new ClusterError('JOB_FAILED', text, error ? { cause: errorFromInfo(error) } : undefined);
   }
   const shown = Object.entries(accumulators).map(([name, value]) => [name, shownValue(value)] as const);
   return { jobId, netRuntimeMs: endTimeMs - startTimeMs, accumulators: Object.fromEntries(shown) };

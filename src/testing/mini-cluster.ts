@@ -46,9 +46,10 @@ export interface MiniClusterOptions {
 
 const SLOTS = 4;
 const NETWORK_SIZE_BYTES = 64 * 1024 * 1024;
-const THREAD_OLD_SPACE_SIZE_MB_MAX = 256;
+const THREAD_LIMITS = { oldSpaceSizeMbMax: 256 };
 const CANCELLATION_TIMEOUT_MS = 10_000;
 const BUILD_TIMEOUT_MS = 30_000;
+const NETWORK_LOGGER = 'org.apache.flink.runtime.io.network.NettyShuffleEnvironment';
 const COLLECT_ID = 'executeAndCollect';
 
 export class MiniCluster implements AsyncDisposable {
@@ -68,17 +69,16 @@ export class MiniCluster implements AsyncDisposable {
     const loggers = options.loggers ?? silentLoggers;
     const configuration = options.configuration ?? {};
     const ports = systemPorts;
+    const files = new FileSystems(new Map([['file', () => new LocalFiles(ports.random)]]));
     const cluster = await EmbeddedCluster.start({
       ports,
       loggers,
       taskManagerCount: options.taskManagers ?? 1,
       slotCount: options.slots ?? SLOTS,
       configuration,
-      makeSlotHost: () =>
-        options.threads ? new ThreadSlotHost({ oldSpaceSizeMbMax: THREAD_OLD_SPACE_SIZE_MB_MAX }) : new InlineSlotHost({ ports, loggers, programs }),
-      makeBroker: () =>
-        new TaskManagerChannels({ ports, log: loggers.logger('org.apache.flink.runtime.io.network.NettyShuffleEnvironment'), networkSizeBytes: NETWORK_SIZE_BYTES }),
-      makeCoordinator: coordinatorMaker({ ports, files: new FileSystems(new Map([['file', () => new LocalFiles(ports.random)]])), custom: noCustomSources }),
+      makeSlotHost: () => (options.threads ? new ThreadSlotHost(THREAD_LIMITS) : new InlineSlotHost({ ports, loggers, programs })),
+      makeBroker: () => new TaskManagerChannels({ ports, log: loggers.logger(NETWORK_LOGGER), networkSizeBytes: NETWORK_SIZE_BYTES }),
+      makeCoordinator: coordinatorMaker({ ports, files, custom: noCustomSources }),
       programWorkers: new ProgramWorkers(ports.clock, BUILD_TIMEOUT_MS),
       print: options.onPrint ? printTo(options.onPrint) : printToProcess,
       cancellationTimeoutMs: CANCELLATION_TIMEOUT_MS,
@@ -118,7 +118,11 @@ export class MiniCluster implements AsyncDisposable {
   }
 
   /** Runs a bundled program (an ES module as `flink run` uploads it) to its end. */
-  async runArtifact(bundle: Uint8Array, programArgs: readonly string[] = [], configuration: Readonly<Record<string, string>> = {}): Promise<JobExecutionResult> {
+  async runArtifact(
+    bundle: Uint8Array,
+    programArgs: readonly string[] = [],
+    configuration: Readonly<Record<string, string>> = {},
+  ): Promise<JobExecutionResult> {
     const artifactId = await this.gateway.putArtifact(bundle);
     const jobId = await this.gateway.submitProgram({ artifactId, programArgs, configuration, jobId: null, expectedPlanDigest: null });
     return new MiniClusterJob(this.gateway, jobId).result();
