@@ -32,6 +32,8 @@ export interface EmbeddedClusterOptions {
   readonly makeBroker: () => ChannelBroker;
   readonly makeCoordinator: CoordinatorMaker;
   readonly programWorkers: ProgramWorkers | null;
+  /** Where artifacts are kept; `artifacts` below it. Default: a fresh temporary directory. */
+  readonly blobDirectory?: string;
   readonly print: PrintTarget;
   readonly cancellationTimeoutMs: number;
   /** Default: in memory. */
@@ -94,7 +96,7 @@ export class EmbeddedCluster {
       callTimeoutMs: CALL_TIMEOUT_MS,
       evenlySpreadOut: configuration['cluster.evenly-spread-out-slots'] === 'true',
       archive: ARCHIVE,
-      blobDirectory: directory(ports),
+      blobDirectory: options.blobDirectory ?? directory(ports),
       programWorkers,
       makeCoordinator,
       configuration,

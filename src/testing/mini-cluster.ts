@@ -9,6 +9,8 @@
  * Slots run inline, so that breakpoints, closures and coverage work as in any test; `threads: true` gives each
  * slot its worker thread, as a TaskManager does, and then runs bundled artifacts only (`runArtifact`).
  */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { present } from '../base/assert.ts';
 import { silentLoggers, type LoggerSource } from '../base/log.ts';
 import { systemPorts } from '../base/system-ports.ts';
@@ -17,10 +19,14 @@ import { TaskManagerChannels } from '../exchange/broker.ts';
 import { jobGraphOf } from '../graph/job-graph-builder.ts';
 import { buildProgram } from '../graph/program.ts';
 import type { JobProgram } from '../graph/stream-graph.ts';
-import { coordinatorMaker, noCustomSources } from '../jobmaster/coordinators.ts';
+import { coordinatorMaker } from '../jobmaster/coordinators.ts';
+import { customSources } from '../jobmaster/custom-sources.ts';
+import { EnumeratorWorkers } from '../jobmaster/enumerator-worker.ts';
+import type { CoordinatorMaker } from '../jobmaster/operator-coordinator.ts';
 import { ProgramWorkers } from '../jobmaster/program-worker.ts';
 import { newId, type JobId } from '../protocol/ids.ts';
 import type { JsonObject } from '../protocol/json.ts';
+import { ArtifactCache } from '../storage/artifact-cache.ts';
 import { FileSystems } from '../storage/file-system.ts';
 import { LocalFiles } from '../storage/local-files.ts';
 import { InlineSlotHost } from '../task/inline-slot-host.ts';
@@ -70,6 +76,7 @@ export class MiniCluster implements AsyncDisposable {
     const configuration = options.configuration ?? {};
     const ports = systemPorts;
     const files = new FileSystems(new Map([['file', () => new LocalFiles(ports.random)]]));
+    const blobDirectory = join(tmpdir(), `drey-blobs-${ports.random.hex(8)}`);
     const cluster = await EmbeddedCluster.start({
       ports,
       loggers,
@@ -146,6 +153,19 @@ export class MiniCluster implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+function coordinators(programs: ReadonlyMap<string, JobProgram>, blobDirectory: string): CoordinatorMaker {
+  const artifacts = new ArtifactCache(join(blobDirectory, 'artifacts'));
+  return coordinatorMaker({
+    ports: systemPorts,
+    files: new FileSystems(new Map([['file', () => new LocalFiles(systemPorts.random)]])),
+    custom: customSources({
+      workers: new EnumeratorWorkers(systemPorts.clock),
+      artifactPath: (artifactId) => artifacts.find(artifactId),
+      registeredProgram: (id) => programs.get(id) ?? null,
+    }),
+  });
 }
 
 function printTo(onPrint: (stream: 'stdout' | 'stderr', text: string) => void): PrintTarget {
