@@ -75,7 +75,6 @@ export class MiniCluster implements AsyncDisposable {
     const loggers = options.loggers ?? silentLoggers;
     const configuration = options.configuration ?? {};
     const ports = systemPorts;
-    const files = new FileSystems(new Map([['file', () => new LocalFiles(ports.random)]]));
     const blobDirectory = join(tmpdir(), `drey-blobs-${ports.random.hex(8)}`);
     const cluster = await EmbeddedCluster.start({
       ports,
@@ -85,7 +84,8 @@ export class MiniCluster implements AsyncDisposable {
       configuration,
       makeSlotHost: () => (options.threads ? new ThreadSlotHost(THREAD_LIMITS) : new InlineSlotHost({ ports, loggers, programs })),
       makeBroker: () => new TaskManagerChannels({ ports, log: loggers.logger(NETWORK_LOGGER), networkSizeBytes: NETWORK_SIZE_BYTES }),
-      makeCoordinator: coordinatorMaker({ ports, files, custom: noCustomSources }),
+      blobDirectory,
+      makeCoordinator: coordinators(programs, blobDirectory),
       programWorkers: new ProgramWorkers(ports.clock, BUILD_TIMEOUT_MS),
       print: options.onPrint ? printTo(options.onPrint) : printToProcess,
       cancellationTimeoutMs: CANCELLATION_TIMEOUT_MS,
