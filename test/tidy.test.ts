@@ -200,6 +200,7 @@ const PLANTED: readonly [rule: Rule, path: string, text: string, complaints: num
   [steps, 'src/rpc/a.ts', "export * from '../../test/b.ts';", 1],
   [steps, 'src/attic/a.ts', "import '../base/b.ts';", 1],
   [steps, 'src/rpc/a.ts', "import { x } from '../base/b.ts'; import y from './c.ts'; // import z from '../main/d.ts'", 0],
+  [steps, 'src/rpc/a.ts', "const span = [data['from'] as number, data['../main/x.ts']];", 0],
   [wall, 'src/rest/a.ts', "const late = await import('../exchange/b.ts');", 1],
   [wall, 'src/task/a.ts', "import { x } from '../slots/b.ts';", 1],
   [wall, 'src/main/a.ts', "import '../rest/b.ts'; import '../task/c.ts';", 0],

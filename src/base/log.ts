@@ -33,3 +33,19 @@ const silent: Logger = {
 
 /** Loggers that write nothing; for tests and embedded clusters. */
 export const silentLoggers: LoggerSource = { logger: () => silent };
+
+/** Logs at a level that is a value: for lines that another thread hands over. */
+export function logAt(logger: Logger, level: LogLevel, message: string): void {
+  switch (level) {
+    case 'TRACE':
+      return logger.trace(message);
+    case 'DEBUG':
+      return logger.debug(message);
+    case 'INFO':
+      return logger.info(message);
+    case 'WARN':
+      return logger.warn(message);
+    case 'ERROR':
+      return logger.error(message);
+  }
+}

@@ -20,7 +20,10 @@ export const environmentOptions = {
   pidDir: option({
     key: 'env.pid.dir', type: string, default: '/tmp', description: 'Directory of pid files. `FLINK_PID_DIR` wins.',
   }),
-  sshOptions: optional({ key: 'env.ssh.opts', type: string, description: 'Arguments of `ssh` in the scripts. `FLINK_SSH_OPTS` wins.' }),
+  sshOptions: optional({
+    key: 'env.ssh.opts', type: string, since: '0.4',
+    description: 'Arguments of `ssh` in the scripts. `FLINK_SSH_OPTS` wins.',
+  }),
   redirectOutput: option({
     key: 'env.stdout-err.redirect-to-file', type: boolean, default: 'false', since: '0.4',
     description: 'Write what a process in the foreground prints to its `.out` and `.err` files.',

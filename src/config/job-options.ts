@@ -76,7 +76,8 @@ export const jobOptions = {
     description: 'How bounded inputs are treated.',
   }),
   bufferTimeoutEnabled: option({
-    key: 'execution.buffer-timeout.enabled', type: boolean, default: 'true', description: 'Send buffers that are not full after a while.',
+    key: 'execution.buffer-timeout.enabled', type: boolean, default: 'true', since: '0.2',
+    description: 'Send buffers that are not full after a while.',
   }),
   bufferTimeoutInterval: option({
     key: 'execution.buffer-timeout.interval', type: duration, default: '100 ms', deprecated: ['execution.buffer-timeout'],

@@ -44,7 +44,8 @@ export function taskManagerMemory(configuration: Configuration): MemoryBudget {
     min: configuration.get(options.taskManagerNetworkMin),
     max: configuration.get(options.taskManagerNetworkMax) ?? Number.MAX_SAFE_INTEGER,
   });
-  const managed = configuration.get(options.taskManagerManagedSize) ?? Math.floor(totalFlink * configuration.get(options.taskManagerManagedFraction));
+  const managedShare = Math.floor(totalFlink * configuration.get(options.taskManagerManagedFraction));
+  const managed = configuration.get(options.taskManagerManagedSize) ?? managedShare;
   const frameworkHeap = configuration.get(options.taskManagerFrameworkHeapSize);
   const frameworkOffHeap = configuration.get(options.taskManagerFrameworkOffHeapSize);
   const taskOffHeap = configuration.get(options.taskManagerTaskOffHeapSize);

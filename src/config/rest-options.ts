@@ -90,7 +90,8 @@ export const restOptions = {
     description: 'Directory for uploaded job files. Unset: below `web.tmpdir`.',
   }),
   webTempDir: optional({
-    key: 'web.tmpdir', type: string, description: 'Directory for the endpoint’s temporary files. Unset: the first of `io.tmp.dirs`.',
+    key: 'web.tmpdir', type: string, since: '0.5',
+    description: 'Directory for the endpoint’s temporary files. Unset: the first of `io.tmp.dirs`.',
   }),
   webLogPath: optional({
     key: 'web.log.path', type: string, deprecated: ['jobmanager.web.log.path'], since: '0.5',

@@ -3,9 +3,9 @@
  * channels, hands tasks to slots, and tells the JobManager what becomes of them. User code never runs here.
  */
 import { present, unreachable } from '../base/assert.ts';
-import type { Logger, LoggerSource } from '../base/log.ts';
+import { logAt, type Logger, type LoggerSource } from '../base/log.ts';
 import type { Ports, Timer } from '../base/ports.ts';
-import type { ChannelBroker, ChannelEndpoint } from '../exchange/contract.ts';
+import type { ChannelBroker } from '../exchange/contract.ts';
 import type { JobGraph } from '../graph/job-graph.ts';
 import { fromJsonBytes, type RequestOf } from '../protocol/control.ts';
 import type { ExecutionReport, OperatorEvent, OperatorEventBody, TaskDeployment, TaskLocation } from '../protocol/deployment.ts';
@@ -223,9 +223,7 @@ export class TaskExecutor {
   }
 
   private forwardLog({ level, logger, message }: Extract<FromSlot, { kind: 'log' }>): void {
-    const log = this.options.loggers.logger(logger);
-    const write = { TRACE: log.trace, DEBUG: log.debug, INFO: log.info, WARN: log.warn, ERROR: log.error }[level];
-    write.call(log, message);
+    logAt(this.options.loggers.logger(logger), level, message);
   }
 
   private fetchProgram({ jobId, program }: Extract<TaskExecutorEffect, { kind: 'fetchProgram' }>): void {
@@ -242,12 +240,10 @@ export class TaskExecutor {
     const { deployment, jobGraph, slotIndex } = task;
     const { broker, location } = this.options;
     const own = { ...location, slotIndex };
-    const open = <D extends { readonly channels: TaskDeployment['inputs'][number]['channels'] }>(
-      sides: readonly D[],
-      openOne: ChannelBroker['openInput'],
-    ): ChannelEndpoint[][] => sides.map(({ channels }) => channels.map((channel) => openOne.call(broker, channel, deployment.generation, own)));
+    const { generation } = deployment;
     try {
-      const [outputs, inputs] = [open(deployment.outputs, broker.openOutput), open(deployment.inputs, broker.openInput)];
+      const outputs = deployment.outputs.map(({ channels }) => channels.map((channel) => broker.openOutput(channel, generation, own)));
+      const inputs = deployment.inputs.map(({ channels }) => channels.map((channel) => broker.openInput(channel, generation, own)));
       const program = present(this.programs.get(deployment.jobId), 'a program is loaded before its tasks are launched');
       this.slots.get(slotIndex)?.post({ kind: 'deploy', task: { deployment, jobGraph, program, outputs, inputs } });
     } catch (thrown) {

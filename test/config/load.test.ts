@@ -94,10 +94,10 @@ test('a misspelt key is a warning that names the key that was meant', (t) => {
 });
 
 test('a value of flink-conf.yaml may hold a colon, and a comment starts at a blank and a number sign', (t) => {
-  const { configuration, findings } = inspectConfiguration(flat('env.node.opts: --title=y: z # why\nenv.ssh.opts: -o a#b\n'));
+  const { configuration, findings } = inspectConfiguration(flat('env.node.opts: --title=y: z # why\nenv.pid.dir: /run a#b\n'));
   t.deepEqual(findings, []);
   t.is(configuration.get(options.nodeOptions), '--title=y: z');
-  t.is(configuration.get(options.sshOptions), '-o a#b');
+  t.is(configuration.get(options.pidDir), '/run a#b');
 });
 
 test('of two settings with the same key the last wins, with a warning', (t) => {

@@ -1,5 +1,5 @@
 /** The option table itself. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import test from 'ava';
 import { configurationPage } from '../../scripts/configuration-page.ts';
 import { TABLE_VERSION } from '../../src/config/load.ts';
@@ -41,4 +41,19 @@ test("the table's version is the package's", (t) => {
 
 test('docs/configuration.md is what the table says', (t) => {
   t.is(readFileSync('docs/configuration.md', 'utf8'), configurationPage(), 'run: npm run docs');
+});
+
+/** Everything that may read an option, the table itself left out. */
+function textOf(directory: string, isReader: (name: string) => boolean): string {
+  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter(isReader);
+  return names.map((name) => readFileSync(`${directory}/${name}`, 'utf8')).join('\n');
+}
+
+test('an option that claims to take effect is read somewhere', (t) => {
+  const readers = textOf('src', (name) => name.endsWith('.ts') && !name.endsWith('options.ts')) + textOf('bin', () => true);
+  const idle = Object.entries(options).filter(([name, { key, since, withoutEffect }]) => {
+    if (withoutEffect !== undefined || since !== TABLE_VERSION) return false;
+    return !readers.includes(`ptions.${name})`) && !readers.includes(`'${key}'`) && !readers.includes(`[${key}]`);
+  });
+  t.deepEqual(idle.map(([, { key }]) => key), []);
 });

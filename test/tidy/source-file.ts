@@ -20,7 +20,7 @@ export function sourceFile(path: string, text: string): SourceFile {
   const codeWithStrings = text.replace(/'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|\/\*[^]*?\*\/|\/\/[^\n]*/g, (match) => {
     return match.startsWith('/') ? blanks(match) : match;
   });
-  const imports = Array.from(codeWithStrings.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g), ([, specifier = '']) => specifier);
+  const imports = Array.from(codeWithStrings.matchAll(/(?<!['"])\b(?:from|import)\s*\(?\s*['"]([^'"\n]+)['"]/g), ([, specifier = '']) => specifier);
   return { path, text, code, imports };
 }
 
