@@ -114,6 +114,10 @@ export class AsyncMapOperator extends FunctionOperator<User> implements SegmentI
     return 'event';
   }
 
+  isIdle(): boolean {
+    return this.inFlight === 0 && this.waiting.length === 0;
+  }
+
   override async close(): Promise<void> {
     for (const stretch of this.stretches) for (const { request } of stretch.pending) request.cancel();
     this.stretches = [];

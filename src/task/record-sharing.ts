@@ -2,20 +2,28 @@
  * The sharing rules of a job (see task/chain.ts): how records are copied and frozen.
  */
 import { genericCopy } from '../types/generic.ts';
-import type { SharingRules } from './chain.ts';
+import type { TypeDescriptor } from '../types/type-descriptor.ts';
+import type { Hop, SharingRules } from './chain.ts';
 
 /** Rules for a job with these settings. Undeclared types are copied by the fallback's rules. */
 export function sharingRules(settings: { readonly objectReuse: boolean; readonly freezeRecords: boolean }): SharingRules {
   return {
     objectReuse: settings.objectReuse,
     freeze: settings.freezeRecords ? deepFreeze : null,
-    copierOf(type) {
-      if (type === null) return genericCopy;
-      if (type.immutable) return null;
-      const codec = type.codec();
-      return (value) => codec.copy(value);
-    },
+    copierOf,
   };
+}
+
+/** Deep copy of records of an operator's input; the record itself when its type is immutable. */
+export function copierOfInput(type: TypeDescriptor<unknown> | null): Hop {
+  return copierOf(type) ?? ((value) => value);
+}
+
+function copierOf(type: TypeDescriptor<unknown> | null): Hop | null {
+  if (type === null) return genericCopy;
+  if (type.immutable) return null;
+  const codec = type.codec();
+  return (value) => codec.copy(value);
 }
 
 /** Freezes a record with all it reaches, and answers it. Views of bytes cannot be frozen and stay as they are. */

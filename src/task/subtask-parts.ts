@@ -18,7 +18,6 @@ import type { StreamOperator } from '../operators/operator.ts';
 import type { OperatorEventBody } from '../protocol/deployment.ts';
 import type { KeyedStateStore, StateBackend } from '../state/keyed-state-store.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
-import { genericCopy } from '../types/generic.ts';
 import { TaskAccumulators } from './accumulators.ts';
 import { buildChain, isSource } from './chain.ts';
 import type { BatchFunction, Segment } from './chain.ts';
@@ -26,7 +25,7 @@ import { generateSegment } from './chain-generator.ts';
 import { interpretSegment } from './chain-interpreter.ts';
 import type { Interrupt } from './chain-interpreter.ts';
 import { GateInput } from './gate-input.ts';
-import { sharingRules } from './record-sharing.ts';
+import { copierOfInput, sharingRules } from './record-sharing.ts';
 import type { SlotDeployment } from './slot-protocol.ts';
 import { runtimeContext, taskNameOf, vertexOf } from './task-context.ts';
 import type { UserMetrics } from './task-context.ts';
@@ -147,7 +146,7 @@ class PartsBuilder {
     const operator = createOperator(node, spec as Exclude<StreamNode['spec'], SourceSpec>, {
       store: keyed === null ? null : this.store(keyed.type),
       inputType,
-      copyInput: inputType === null ? genericCopy : inputType.immutable ? (value) => value : (value) => inputType.codec().copy(value),
+      copyInput: copierOfInput(inputType),
       openSinkWriter: (sink) => (context) => this.slot.connectors.createSinkWriter(sink, this.sinkContext(node, context)),
     });
     if (operator instanceof DiscardOperator && operator.fold !== null) this.accumulators.fold(node.name.replace(/^Sink: /, ''), operator.fold);

@@ -1,0 +1,352 @@
+/**
+ * The operator harness: one operator, or a chain of them, without a cluster. Records go in one by one and
+ * results come out at once; a function that throws throws to the caller.
+ *
+ *     const harness = await OperatorHarness.open((words: DataStream<Word>) =>
+ *       words.keyBy((each) => each.word).process(new CountWords()));
+ *     harness.processElement({ word: 'a' }, 1000);
+ *     t.deepEqual(harness.extractOutput(), [{ word: 'a', count: 1 }]);
+ *     await harness.close();
+ *
+ * Records are frozen between operators unless `freezeRecords` is false, so that a function that changes a
+ * record it was given fails in the test and not in production.
+ */
+import { silentLoggers } from '../base/log.ts';
+import { systemPorts } from '../base/system-ports.ts';
+import { present } from '../base/assert.ts';
+import type { DataStream, SingleOutputStream } from '../api/data-stream.ts';
+import { job } from '../api/job.ts';
+import type { RecordWriter, StreamEvent } from '../exchange/contract.ts';
+import { MAX_WATERMARK, NO_TIMESTAMP } from '../graph/functions.ts';
+import type { OutputTag, RecordBatch, RuntimeContext } from '../graph/functions.ts';
+import type { SourceSpec } from '../graph/operator-spec.ts';
+import type { StreamEdge, StreamGraph, StreamNode } from '../graph/stream-graph.ts';
+import { createOperator } from '../operators/create-operator.ts';
+import type { StreamOperator } from '../operators/operator.ts';
+import type { AccumulatorValue } from '../protocol/deployment.ts';
+import { ClusterError } from '../protocol/errors.ts';
+import { heapBackend } from '../state/heap-backend.ts';
+import type { KeyedStateStore } from '../state/keyed-state-store.ts';
+import { TaskAccumulators } from '../task/accumulators.ts';
+import { buildChain, isSource } from '../task/chain.ts';
+import type { Segment } from '../task/chain.ts';
+import { generateSegment } from '../task/chain-generator.ts';
+import { interpretSegment } from '../task/chain-interpreter.ts';
+import { copierOfInput, sharingRules } from '../task/record-sharing.ts';
+import { SegmentRunner } from '../task/segment-runner.ts';
+import type { InputResult, RunnerInput } from '../task/segment-runner.ts';
+
+/** How a harness runs its operators. */
+export interface OperatorHarnessOptions {
+  /** Side outputs of the last operator that the test reads. */
+  readonly sideOutputs?: readonly OutputTag<unknown>[];
+  /** Default true. */
+  readonly freezeRecords?: boolean;
+  /** Default `'on'`: as in production. `'off'` interprets the operators. */
+  readonly codegen?: 'on' | 'off';
+}
+
+/** A result with its event time; `NO_TIMESTAMP` without one. */
+export interface OutputRecord<T> {
+  readonly value: T;
+  readonly timestampMs: number;
+}
+
+const MAX_PARALLELISM = 128;
+let harnesses = 0;
+
+/** Feeds one or two inputs of an operator and keeps what comes out. */
+export class OperatorHarness<A, R, B = never> {
+  private readonly chain: HarnessChain;
+
+  private constructor(chain: HarnessChain) {
+    this.chain = chain;
+  }
+
+  /** Builds the operators that `build` applies to its input, and opens them. */
+  static async open<A, R>(build: (input: DataStream<A>) => SingleOutputStream<R>, options: OperatorHarnessOptions = {}): Promise<OperatorHarness<A, R>> {
+    const chain = new HarnessChain(graphOf(1, ([input]) => build(input as DataStream<A>), options), options);
+    await chain.open();
+    return new OperatorHarness<A, R>(chain);
+  }
+
+  /** The same for an operator on two connected streams. */
+  static async openTwoInput<A, B, R>(
+    build: (first: DataStream<A>, second: DataStream<B>) => SingleOutputStream<R>,
+    options: OperatorHarnessOptions = {},
+  ): Promise<OperatorHarness<A, R, B>> {
+    const chain = new HarnessChain(graphOf(2, ([first, second]) => build(first as DataStream<A>, second as DataStream<B>), options), options);
+    await chain.open();
+    return new OperatorHarness<A, R, B>(chain);
+  }
+
+  /** One record into the (first) input. Throws what the user's function throws, naming the operator. */
+  processElement(value: A, timestampMs = NO_TIMESTAMP): void {
+    this.chain.push({ kind: 'record', value, timestampMs, inputIndex: 0 });
+  }
+
+  /** One record into the second input. */
+  processElement2(value: B, timestampMs = NO_TIMESTAMP): void {
+    this.chain.push({ kind: 'record', value, timestampMs, inputIndex: 1 });
+  }
+
+  /** Nothing with an event time up to `timestampMs` will follow. */
+  processWatermark(timestampMs: number): void {
+    this.chain.push({ kind: 'event', event: { kind: 'watermark', timestampMs } });
+  }
+
+  /** Values of the main output so far, which are forgotten: the next call answers only what is new. */
+  extractOutput(): R[] {
+    return this.extractRecords().map(({ value }) => value);
+  }
+
+  /** `extractOutput` with event times. */
+  extractRecords(): OutputRecord<R>[] {
+    return this.chain.take(null) as OutputRecord<R>[];
+  }
+
+  /** Values of a side output so far, which are forgotten. The tag must be among `options.sideOutputs`. */
+  sideOutput<T>(tag: OutputTag<T>): T[] {
+    return this.chain.take(tag.id).map(({ value }) => value as T);
+  }
+
+  /** What the functions added to their accumulators. */
+  accumulators(): Readonly<Record<string, AccumulatorValue>> {
+    return this.chain.accumulators.snapshot();
+  }
+
+  /** Resolves when no asynchronous request is under way. Throws what one of them failed with. */
+  settle(): Promise<void> {
+    return this.chain.settle();
+  }
+
+  /** The end of all inputs: the last watermark, then the end; waits for what is under way. */
+  async endInput(): Promise<void> {
+    this.processWatermark(MAX_WATERMARK);
+    this.chain.push({ kind: 'event', event: { kind: 'end' } });
+    await this.chain.settle();
+  }
+
+  /** Closes the functions. Idempotent. */
+  close(): Promise<void> {
+    return this.chain.close();
+  }
+}
+
+type InputItem =
+  | { readonly kind: 'record'; readonly value: unknown; readonly timestampMs: number; readonly inputIndex: 0 | 1 }
+  | { readonly kind: 'event'; readonly event: StreamEvent };
+
+/** What the test pushes, one item per poll. */
+class PushedInput implements RunnerInput {
+  inputIndex: 0 | 1 = 0;
+  event: StreamEvent | null = null;
+  readonly items: InputItem[] = [];
+
+  poll(batch: RecordBatch): InputResult {
+    const item = this.items.shift();
+    if (item === undefined) return 'nothing';
+    if (item.kind === 'event') {
+      this.event = item.event;
+      return 'event';
+    }
+    this.inputIndex = item.inputIndex;
+    batch.values[0] = item.value;
+    batch.timestampsMs[0] = item.timestampMs;
+    batch.length = 1;
+    return 'records';
+  }
+}
+
+/** Keeps everything, is never full. */
+class KeepingWriter implements RecordWriter {
+  records: OutputRecord<unknown>[] = [];
+  recordsOut = 0;
+  readonly bytesOut = 0;
+
+  emit(value: unknown, timestampMs: number): void {
+    this.recordsOut++;
+    this.records.push({ value, timestampMs });
+  }
+
+  broadcast(): void {
+    // Events end here.
+  }
+
+  flush(): void {
+    // Nothing is buffered.
+  }
+
+  refresh(): boolean {
+    return true;
+  }
+
+  isDrained(): boolean {
+    return true;
+  }
+
+  close(): void {
+    // Nothing to release.
+  }
+}
+
+/** The operators at work. */
+class HarnessChain {
+  readonly accumulators = new TaskAccumulators();
+  private readonly graph: StreamGraph;
+  private readonly input = new PushedInput();
+  private readonly writers = new Map<string | null, KeepingWriter>();
+  private readonly stores: KeyedStateStore[] = [];
+  private readonly segments: readonly Segment[];
+  private readonly runners: readonly SegmentRunner[];
+  private posted: (() => void)[] = [];
+  private onPosted: (() => void) | null = null;
+  private isClosed = false;
+
+  constructor(graph: StreamGraph, options: OperatorHarnessOptions) {
+    this.graph = graph;
+    const sharing = { objectReuse: true, freezeRecords: options.freezeRecords ?? true };
+    const nodes = operatorsOf(graph);
+    const ids = new Set(nodes.map(({ id }) => id));
+    const edges = graph.edges.filter((edge) => ids.has(edge.source) && ids.has(edge.target));
+    const outputs = graph.edges.filter((edge) => ids.has(edge.source) && !ids.has(edge.target));
+    this.segments = buildChain({ nodes, edges, outputs: outputs.map(outputOf), sharing: sharingRules(sharing) }, {
+      operator: (node) => this.operator(node, sharing.freezeRecords),
+      writer: (index) => this.writer(present(outputs[index], 'an output has its edge').sideOutput),
+    });
+    this.runners = this.segments.map((segment) => this.runner(segment, options.codegen ?? 'on')).toReversed();
+  }
+
+  async open(): Promise<void> {
+    for (const segment of this.segments.toReversed()) {
+      for (const { operator } of segment.nodes.toReversed()) {
+        const context = { runtime: this.runtimeContext(), status: segment.status, post: (action: () => void) => this.post(action), clock: systemPorts.clock };
+        await operator.open(context);
+      }
+    }
+  }
+
+  push(item: InputItem): void {
+    this.input.items.push(item);
+    this.run();
+  }
+
+  take(tag: string | null): OutputRecord<unknown>[] {
+    const writer = this.writers.get(tag);
+    if (writer === undefined) throw new ClusterError('UNSUPPORTED', `side output '${tag}' is not read: name it in the harness's options.sideOutputs`);
+    const { records } = writer;
+    writer.records = [];
+    return records;
+  }
+
+  async settle(): Promise<void> {
+    this.run();
+    while (this.operators().some((operator) => operator.isIdle?.() === false)) {
+      await new Promise<void>((resolve) => (this.onPosted = resolve));
+      this.run();
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    for (const operator of this.operators()) await operator.close();
+    for (const store of this.stores) store.close();
+  }
+
+  /** Until nothing moves any more. */
+  private run(): void {
+    for (let ran = true; ran; ) {
+      const actions = this.posted;
+      this.posted = [];
+      for (const action of actions) action();
+      ran = actions.length > 0;
+      for (const runner of this.runners) ran = runner.step() === 'ran' || ran;
+    }
+  }
+
+  private post(action: () => void): void {
+    this.posted.push(action);
+    this.onPosted?.();
+    this.onPosted = null;
+  }
+
+  private operators(): readonly StreamOperator[] {
+    return this.segments.flatMap((segment) => segment.nodes.map(({ operator }) => operator));
+  }
+
+  private operator(node: StreamNode, freezeValues: boolean): StreamOperator {
+    const key = node.keys.find((each) => each !== null) ?? null;
+    const edge = this.graph.edges.find((each) => each.target === node.id);
+    const producer = this.graph.nodes.find((each) => each.id === edge?.source);
+    const inputType = producer?.outputType ?? null;
+    return createOperator(node, node.spec as Exclude<StreamNode['spec'], SourceSpec>, {
+      store: key === null ? null : this.store(key.type, freezeValues),
+      inputType,
+      copyInput: copierOfInput(inputType),
+      openSinkWriter: () => () => {
+        throw new ClusterError('UNSUPPORTED', 'the operator harness runs no sinks: test them in a MiniCluster');
+      },
+    });
+  }
+
+  private store(keyType: Parameters<typeof heapBackend.open>[0]['keyType'], freezeValues: boolean): KeyedStateStore {
+    const keyGroups = { first: 0, last: MAX_PARALLELISM - 1, maxParallelism: MAX_PARALLELISM };
+    const store = heapBackend.open({ keyGroups, keyType, freezeValues });
+    this.stores.push(store);
+    return store;
+  }
+
+  private writer(tag: string | null): KeepingWriter {
+    const writer = new KeepingWriter();
+    this.writers.set(tag, writer);
+    return writer;
+  }
+
+  private runner(segment: Segment, codegen: 'on' | 'off'): SegmentRunner {
+    const interrupt = new Int32Array(1);
+    const batches = codegen === 'on' ? generateSegment(segment, interrupt, `harness-${harnesses++}`).batches : interpretSegment(segment, interrupt);
+    return new SegmentRunner(segment, batches, segment.input ?? this.input, () => systemPorts.clock.monotonicMs());
+  }
+
+  private runtimeContext(): RuntimeContext {
+    return {
+      jobId: '0'.repeat(32),
+      jobName: 'harness',
+      taskName: 'harness (1/1)#0',
+      subtaskIndex: 0,
+      parallelism: 1,
+      maxParallelism: MAX_PARALLELISM,
+      attemptNumber: 0,
+      accumulators: this.accumulators,
+      counter: () => ({ inc: () => undefined }),
+      gauge: () => undefined,
+      log: silentLoggers.logger('harness'),
+    };
+  }
+}
+
+/** The program around the operators: sources that are never read, and discard sinks as places to listen. */
+function graphOf<R>(
+  inputCount: number,
+  build: (inputs: readonly DataStream<unknown>[]) => SingleOutputStream<R>,
+  options: OperatorHarnessOptions,
+): StreamGraph {
+  const program = job({ name: 'harness' }, (env) => {
+    env.setParallelism(1).setMaxParallelism(MAX_PARALLELISM);
+    const inputs = Array.from({ length: inputCount }, () => env.fromSequence(0, 0) as unknown as DataStream<unknown>);
+    const output = build(inputs);
+    output.discard();
+    for (const tag of options.sideOutputs ?? []) output.getSideOutput(tag).discard();
+  });
+  return program.build({ args: {}, configuration: {} });
+}
+
+/** Everything between the sources and the sinks. */
+function operatorsOf(graph: StreamGraph): readonly StreamNode[] {
+  return graph.nodes.filter((node) => !isSource(node) && node.spec.kind !== 'sink.discard');
+}
+
+function outputOf(edge: StreamEdge): { readonly sourceNodeId: number; readonly sideOutput: string | null } {
+  return { sourceNodeId: edge.source, sideOutput: edge.sideOutput };
+}

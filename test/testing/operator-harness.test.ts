@@ -1,0 +1,85 @@
+/** The harness as a user meets it: in, out, side outputs, state by key, asynchronous functions, freezing. */
+import test from 'ava';
+import { outputTag, state, t as types } from '../../src/index.ts';
+import type { DataStream } from '../../src/index.ts';
+import { OperatorHarness } from '../../src/testing/operator-harness.ts';
+
+interface Reading {
+  readonly sensor: string;
+  readonly celsius: number;
+}
+
+const alarms = outputTag<string>('alarms');
+
+for (const codegen of ['on', 'off'] as const) {
+  test(`a keyed process function is driven record by record, codegen ${codegen}`, async (t) => {
+    const harness = await OperatorHarness.open((readings: DataStream<Reading>) =>
+      readings.keyBy((each) => each.sensor).process({
+        state: { highest: state.value(types.float64) },
+        process(reading, context, out) {
+          const highest = context.state.highest.get();
+          if (highest !== undefined && highest >= reading.celsius) return;
+          context.state.highest.set(reading.celsius);
+          out.emit(`${context.key} ${reading.celsius}`);
+          if (reading.celsius > 100) context.output(alarms, context.key);
+        },
+      }), { sideOutputs: [alarms], codegen });
+    t.teardown(() => harness.close());
+    harness.processElement({ sensor: 'a', celsius: 20 }, 1000);
+    harness.processElement({ sensor: 'b', celsius: 10 }, 2000);
+    t.deepEqual(harness.extractRecords(), [{ value: 'a 20', timestampMs: 1000 }, { value: 'b 10', timestampMs: 2000 }]);
+    harness.processElement({ sensor: 'a', celsius: 19 });
+    harness.processElement({ sensor: 'b', celsius: 120 });
+    t.deepEqual(harness.extractOutput(), ['b 120']);
+    t.deepEqual(harness.sideOutput(alarms), ['b']);
+    t.deepEqual(harness.sideOutput(alarms), []);
+  });
+}
+
+test('a connected function gets both inputs', async (t) => {
+  const harness = await OperatorHarness.openTwoInput((numbers: DataStream<number>, words: DataStream<string>) =>
+    numbers.connect(words).map({ map1: (n) => `number ${n}`, map2: (word) => `word ${word}` }));
+  t.teardown(() => harness.close());
+  harness.processElement(1);
+  harness.processElement2('one');
+  t.deepEqual(harness.extractOutput(), ['number 1', 'word one']);
+});
+
+test('asynchronous results are there after settle', async (t) => {
+  const harness = await OperatorHarness.open((numbers: DataStream<number>) => numbers.asyncMap(async (n) => n + 1));
+  t.teardown(() => harness.close());
+  harness.processElement(1);
+  harness.processElement(2);
+  t.deepEqual(harness.extractOutput(), []);
+  await harness.settle();
+  t.deepEqual(harness.extractOutput(), [2, 3]);
+});
+
+test('a function that changes its record fails under the harness, unless freezing is off', async (t) => {
+  const changer = (records: DataStream<{ n: number }>) => records.map((each) => {
+    each.n += 1;
+    return each.n;
+  }).name('changer');
+  const strict = await OperatorHarness.open(changer);
+  const lax = await OperatorHarness.open(changer, { freezeRecords: false });
+  t.teardown(async () => {
+    await strict.close();
+    await lax.close();
+  });
+  t.throws(() => strict.processElement({ n: 1 }), { message: /operator 'changer' failed/ });
+  lax.processElement({ n: 1 });
+  t.deepEqual(lax.extractOutput(), [2]);
+});
+
+test('open and close run once each', async (t) => {
+  const calls: string[] = [];
+  const harness = await OperatorHarness.open((numbers: DataStream<number>) => numbers.map({
+    open: (context) => void calls.push(`open ${context.subtaskIndex}/${context.parallelism}`),
+    map: (n: number) => n,
+    close: () => void calls.push('close'),
+  }));
+  await harness.endInput();
+  await harness.close();
+  await harness.close();
+  t.deepEqual(calls, ['open 0/1', 'close']);
+});
