@@ -97,7 +97,7 @@ export class AsyncMapOperator extends FunctionOperator<User> implements SegmentI
     this.newest().event = event;
     this.stretches.push({ pending: [], event: null });
     if (event.kind !== 'end') return;
-    for (const stretch of this.stretches) for (const { request } of stretch.pending) request.stopRetrying();
+    for (const stretch of this.stretches) for (const { request } of stretch.pending) request.hurry();
   }
 
   poll(batch: RecordBatch): 'records' | 'event' | 'nothing' {

@@ -29,10 +29,10 @@ export class AsyncRequest {
   private readonly abort = new AbortController();
   private readonly timeout: Timer | null;
   private onOutcome: ((outcome: AsyncOutcome) => void) | null;
-  private retry: { readonly timer: Timer; readonly last: AsyncOutcome } | null = null;
+  private retry: Timer | null = null;
   private attempts = 0;
   private delayMs: number;
-  private mayRetry = true;
+  private isHurried = false;
 
   /** `onOutcome` is called at most once, never from inside the constructor or `start`. */
   constructor(value: unknown, shared: RequestOptions, onOutcome: (outcome: AsyncOutcome) => void) {
@@ -51,10 +51,15 @@ export class AsyncRequest {
     void this.attempt();
   }
 
-  /** No more input: a retry that waits is given up and the last outcome stands. */
-  stopRetrying(): void {
-    this.mayRetry = false;
-    if (this.retry !== null) this.settle(this.retry.last);
+  /**
+   * No more input: a retry that waits is made at once, and those after it without delay. Unlike Flink, which makes no
+   * retry any more for an attempt that is still under way then: the last records of an input would fail the job.
+   */
+  hurry(): void {
+    this.isHurried = true;
+    if (this.retry === null) return;
+    this.retry.cancel();
+    this.start();
   }
 
   /** The task is going away: no outcome is reported any more. Idempotent. */
@@ -72,20 +77,20 @@ export class AsyncRequest {
       outcome = { kind: 'error', error };
     }
     if (this.onOutcome === null) return;
-    if (this.shouldRetry(outcome)) this.scheduleRetry(outcome);
+    if (this.shouldRetry(outcome)) this.scheduleRetry();
     else this.settle(outcome);
   }
 
   private shouldRetry(outcome: AsyncOutcome): boolean {
     const { retry } = this.shared.options;
-    if (retry === undefined || !this.mayRetry || this.attempts >= retry.attemptsMax) return false;
+    if (retry === undefined || this.attempts >= retry.attemptsMax) return false;
     if (outcome.kind === 'result') return retry.ifResult?.(outcome.result) ?? false;
     return retry.ifError?.(outcome.error) ?? retry.ifResult === undefined;
   }
 
-  private scheduleRetry(last: AsyncOutcome): void {
+  private scheduleRetry(): void {
     const { retry } = this.shared.options;
-    this.retry = { timer: this.shared.clock.after(this.delayMs, () => this.start()), last };
+    this.retry = this.shared.clock.after(this.isHurried ? 0 : this.delayMs, () => this.start());
     if (retry !== undefined) this.delayMs = Math.min(this.delayMs * retry.backoffMultiplier, retry.delayMsMax);
   }
 
@@ -106,7 +111,7 @@ export class AsyncRequest {
 
   private release(): void {
     this.timeout?.cancel();
-    this.retry?.timer.cancel();
+    this.retry?.cancel();
     this.retry = null;
   }
 }

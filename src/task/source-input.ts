@@ -37,8 +37,8 @@ export class SourceInput implements RunnerInput {
   }
 
   async start(): Promise<void> {
+    this.around.send({ kind: 'readerRegistered' }); // First: a reader may ask for splits as it starts.
     await this.reader.start?.();
-    this.around.send({ kind: 'readerRegistered' });
   }
 
   poll(batch: RecordBatch): InputResult {

@@ -1,12 +1,13 @@
 /** Runs `env.execute()` and `executeAndCollect()` of a program that has no cluster: in a MiniCluster made for it. */
 import type { LocalExecutor, LocalJob } from '../api/local-executor.ts';
+import type { StreamGraph } from '../graph/stream-graph.ts';
 import { MiniCluster } from './mini-cluster.ts';
 
-/** Slots follow the parallelism, so that every local program finds room. */
+/** The cluster has the slots that the program needs. */
 export const miniClusterExecutor: LocalExecutor = {
   async submit(program, configuration): Promise<LocalJob> {
-    const slots = Number(configuration['parallelism.default'] ?? 1);
-    const cluster = await MiniCluster.start({ slots: Math.max(slots, 1), configuration });
+    const slots = slotsOf(program.build({ args: {}, configuration }));
+    const cluster = await MiniCluster.start({ slots, configuration });
     try {
       const job = await cluster.submit(program);
       const result = job.result();
@@ -18,3 +19,12 @@ export const miniClusterExecutor: LocalExecutor = {
     }
   },
 };
+
+/** Each slot sharing group needs as many slots as its widest operator has subtasks. */
+function slotsOf(graph: StreamGraph): number {
+  const widest = new Map<string, number>();
+  for (const { slotSharingGroup, parallelism } of graph.nodes) {
+    widest.set(slotSharingGroup, Math.max(widest.get(slotSharingGroup) ?? 0, parallelism));
+  }
+  return [...widest.values()].reduce((sum, slots) => sum + slots, 0);
+}
