@@ -19,9 +19,17 @@ export interface ChannelEntry {
   /** Null for a channel within a slot. */
   readonly ring: SharedArrayBuffer | null;
   readonly bufferCount: number;
+  /** The slot of the end that opened first; the only end here when the channel is remote. */
+  readonly slotIndex: number;
+  /** The other end is on another TaskManager: `peer`. */
+  readonly isRemote: boolean;
+  /** Resource id of the TaskManager of the other end. */
+  readonly peer: string;
   /** Ends that are here: opened and not yet released. */
   hasOutput: boolean;
   hasInput: boolean;
+  /** The producer has finished; what it published is still to be sent. */
+  isOutputReleased: boolean;
   /** Both ends are open, here or on the other TaskManager. */
   isConnected: boolean;
 }
@@ -64,10 +72,6 @@ export class ChannelTable {
   /** A copy: entries may leave while it is walked. */
   of(attempt: ExecutionAttemptId): readonly ChannelEntry[] {
     return [...(this.byAttempt.get(attempt) ?? [])];
-  }
-
-  all(): readonly ChannelEntry[] {
-    return [...this.entries.values()];
   }
 }
 

@@ -1,10 +1,13 @@
 /** Both ends of an edge in one process, over each kind of channel, for the conformance suite. */
 import { silentLoggers } from '../../src/base/log.ts';
+import { systemPorts } from '../../src/base/system-ports.ts';
+import { TaskManagerChannels } from '../../src/exchange/broker.ts';
 import type { ChannelEndpoint, InputGate, OutputStatus, RecordWriter, StreamEvent, WriterOptions } from '../../src/exchange/contract.ts';
 import { allocateRing } from '../../src/exchange/ring.ts';
 import { SlotChannels } from '../../src/exchange/slot-exchange.ts';
 import type { RecordBatch } from '../../src/graph/functions.ts';
-import type { Generation } from '../../src/protocol/ids.ts';
+import type { ChannelDeployment, TaskLocation } from '../../src/protocol/deployment.ts';
+import type { ExecutionAttemptId, Generation, ResourceId } from '../../src/protocol/ids.ts';
 import type { TypeDescriptor } from '../../src/types/type-descriptor.ts';
 
 const log = silentLoggers.logger('test');
@@ -17,6 +20,7 @@ export interface Edge {
   readonly status: OutputStatus;
   /** Lets the main thread move buffers; resolves when something may have arrived. */
   settle(): Promise<void>;
+  close(): Promise<void>;
 }
 
 export interface EdgeOptions {
@@ -27,23 +31,60 @@ export interface EdgeOptions {
 }
 
 /** How the two ends are joined. */
-export type Joiner = (options?: EdgeOptions) => Edge;
+export type Joiner = (options?: EdgeOptions) => Promise<Edge>;
 
 /** Channels between two tasks in one slot. */
-export const joinLocal: Joiner = (options = {}) => {
+export const joinLocal: Joiner = async (options = {}) => {
   const slot = new SlotChannels(log);
   const endpoints = channelIds(options).map((channelId): ChannelEndpoint => ({ kind: 'local', channelId, generation: GENERATION }));
   return edgeOf(slot, slot, { outputs: endpoints, inputs: endpoints, options });
 };
 
 /** Shared-memory rings between two slots; here both run on this thread. */
-export const joinRings: Joiner = (options = {}) => {
+export const joinRings: Joiner = async (options = {}) => {
   const [source, target] = [new SlotChannels(log), new SlotChannels(log)];
   const rings = channelIds(options).map((channelId) => ({ channelId, ring: allocateRing(options.buffers ?? 4) }));
   const ends = (doorbell: SharedArrayBuffer): ChannelEndpoint[] =>
     rings.map(({ channelId, ring }) => ({ kind: 'ring', channelId, generation: GENERATION, ring, doorbell }));
   return edgeOf(source, target, { outputs: ends(target.doorbell.shared), inputs: ends(source.doorbell.shared), options });
 };
+
+/** Two TaskManagers over loopback TCP; the producer's has the greater id, so the consumer's dials. */
+export const joinTcp: Joiner = async (options = {}) => {
+  const [source, target] = [new SlotChannels(log), new SlotChannels(log)];
+  const [producer, consumer] = [await newTaskManager('tm-b', source), await newTaskManager('tm-a', target)];
+  const channels = channelIds(options);
+  const inputs = channels.map((channelId) => consumer.broker.openInput(deployment(channelId, producer), GENERATION, consumer.location));
+  const outputs = channels.map((channelId) => producer.broker.openOutput(deployment(channelId, consumer), GENERATION, producer.location));
+  const edge = edgeOf(source, target, { outputs, inputs, options });
+  return {
+    ...edge,
+    close: async () => {
+      await Promise.all([producer.broker.close(), consumer.broker.close()]);
+    },
+  };
+};
+
+/** One broker on loopback, with one slot. */
+export interface TestTaskManager {
+  readonly broker: TaskManagerChannels;
+  readonly location: TaskLocation;
+}
+
+export async function newTaskManager(id: string, slot: SlotChannels, networkSizeBytes = 64 << 20): Promise<TestTaskManager> {
+  const broker = new TaskManagerChannels({ ports: systemPorts, log, networkSizeBytes });
+  broker.addSlot(0, slot.doorbell.shared);
+  const dataPort = await broker.listen('127.0.0.1', 0);
+  return { broker, location: { resourceId: id as ResourceId, host: '127.0.0.1', dataPort, slotIndex: 0 } };
+}
+
+export const PRODUCER = 'graph_source_0_0' as ExecutionAttemptId;
+export const CONSUMER = 'graph_sink_0_0' as ExecutionAttemptId;
+
+/** A channel as deployed to the end opposite of `peer`. */
+export function deployment(channelId: string, peer: TestTaskManager): ChannelDeployment {
+  return { channelId, producer: PRODUCER, consumer: CONSUMER, peer: peer.location };
+}
 
 function channelIds(options: EdgeOptions): string[] {
   return Array.from({ length: options.channels ?? 1 }, (_, i) => `0:0:${i}`);
@@ -64,7 +105,7 @@ export function edgeOf(source: SlotChannels, target: SlotChannels, { outputs, in
     bufferTimeoutMs: 100, seed: 7, ...options.writer, type, endpoints: outputs, status,
   });
   const gates = inputs.map((endpoint) => target.createGate({ taskName: 'sink (1/1)', inputs: [{ inputIndex: 0, type, endpoints: [endpoint] }] }));
-  return { writer, gates, status, settle: () => Promise.resolve() };
+  return { writer, gates, status, settle: () => new Promise((resolve) => setImmediate(resolve)), close: () => Promise.resolve() };
 }
 
 export function newBatch(capacity = 256): RecordBatch {
@@ -102,4 +143,9 @@ export async function drainToEnd(edge: Edge, batch = newBatch()): Promise<Seen[]
     await edge.settle();
   }
   return seen;
+}
+
+/** Settles until `condition` holds; fails the test by its timeout otherwise. */
+export async function eventually(edge: Pick<Edge, 'settle'>, condition: () => boolean): Promise<void> {
+  while (!condition()) await edge.settle();
 }
