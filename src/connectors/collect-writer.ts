@@ -71,7 +71,7 @@ export class CollectWriter implements SinkWriter<unknown> {
   }
 
   private async waitAndSend(): Promise<void> {
-    while (this.isFull() && !this.closed) await this.changed.wait();
+    while (this.batch.length > 0 && this.isFull() && !this.closed) await this.changed.wait();
     if (this.batch.length > 0 && !this.closed) this.send();
   }
 
