@@ -32,8 +32,10 @@ export interface OperatorSurroundings {
 /** The specs that become operators. */
 export type OperatorNodeSpec = Exclude<StreamNode['spec'], SourceSpec>;
 
+type OperatorNode = Pick<StreamNode, 'name' | 'keys'>;
+
 /** Makes the operator of one subtask, not yet linked nor opened. */
-export function createOperator(node: Pick<StreamNode, 'name' | 'keys'>, spec: OperatorNodeSpec, around: OperatorSurroundings): StreamOperator {
+export function createOperator(node: OperatorNode, spec: OperatorNodeSpec, around: OperatorSurroundings): StreamOperator {
   const { name, keys } = node;
   switch (spec.kind) {
     case 'map':
@@ -68,7 +70,7 @@ export function createOperator(node: Pick<StreamNode, 'name' | 'keys'>, spec: Op
   }
 }
 
-function createAggregate(node: Pick<StreamNode, 'name' | 'keys'>, { op, field, first }: AggregateData, around: OperatorSurroundings): StreamOperator {
+function createAggregate(node: OperatorNode, { op, field, first }: AggregateData, around: OperatorSurroundings): StreamOperator {
   const input = keyedInput(node, around);
   if (op === 'sum') return new KeyedSumOperator(node.name, { ...input, field, copy: around.copyInput });
   return new KeyedReduceOperator(node.name, { reduce: aggregation({ op, field, first }) }, input);
@@ -79,7 +81,7 @@ function createSink(name: string, spec: SinkSpec, around: OperatorSurroundings):
   return new SinkOperator(name, around.openSinkWriter(spec), { readsOnly: spec.kind === 'sink.print', copy: around.copyInput });
 }
 
-function keyedInput(node: Pick<StreamNode, 'name' | 'keys'>, around: OperatorSurroundings) {
+function keyedInput(node: OperatorNode, around: OperatorSurroundings) {
   const key = present(node.keys[0], `operator '${node.name}' has a keyed input`);
   assert(around.store !== null, `operator '${node.name}' has a state store`);
   return { key, store: around.store, type: around.inputType };

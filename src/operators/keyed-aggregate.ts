@@ -64,5 +64,6 @@ function withField(record: unknown, field: string | number | null, value: Compar
 
 function mismatch(data: Ordering, value: unknown): ClusterError {
   const place = data.field === null ? 'the record' : `field '${data.field}'`;
-  return new ClusterError('TYPE_MISMATCH', `${data.op}: ${place} is ${value === undefined ? 'undefined' : JSON.stringify(value)}, not a number`);
+  const shown = value === undefined ? 'undefined' : JSON.stringify(value);
+  return new ClusterError('TYPE_MISMATCH', `${data.op}: ${place} is ${shown}, which has no order`);
 }

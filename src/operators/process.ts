@@ -7,7 +7,8 @@
 import { present } from '../base/assert.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import { NO_TIMESTAMP } from '../graph/functions.ts';
-import type { Collector, CoProcessFunction, Lifecycle, OutputTag, ProcessContext, ProcessFunction, StateHandles, StateSpecs } from '../graph/functions.ts';
+import type { Collector, Lifecycle, OutputTag, StateHandles, StateSpecs } from '../graph/functions.ts';
+import type { CoProcessFunction, ProcessContext, ProcessFunction } from '../graph/functions.ts';
 import type { KeySpec } from '../graph/operator-spec.ts';
 import type { KeyedStateStore } from '../state/keyed-state-store.ts';
 import { FunctionOperator } from './function-operator.ts';

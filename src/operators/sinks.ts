@@ -47,6 +47,12 @@ export class DiscardOperator implements StreamOperator {
 /** Makes the writer of a sink when its task opens. */
 export type OpenSinkWriter = (context: RuntimeContext) => SinkWriter<unknown> | Promise<SinkWriter<unknown>>;
 
+/** How a writer treats records. */
+export interface SinkRecords {
+  readonly readsOnly: boolean;
+  readonly copy: (value: unknown) => unknown;
+}
+
 /**
  * Gives records to a writer. A promise from the writer raises `status.full` until it settles; records
  * that arrive in between (from an upstream that cannot stop) wait in order.
@@ -67,7 +73,7 @@ export class SinkOperator implements StreamOperator {
   private ended = false;
 
   /** `readsOnly`: the writer is done with a record when `write` returns, and calls no user code that could change it. */
-  constructor(name: string, openWriter: OpenSinkWriter, records: { readonly readsOnly: boolean; readonly copy: (value: unknown) => unknown }) {
+  constructor(name: string, openWriter: OpenSinkWriter, records: SinkRecords) {
     this.name = name;
     this.openWriter = openWriter;
     this.readsOnly = records.readsOnly;

@@ -73,7 +73,8 @@ class SegmentGenerator {
     for (let next = this.pending.shift(); next !== undefined; next = this.pending.shift()) this.writeFunction(next);
     for (const declaration of this.declarations) this.code.line(declaration);
     const names = [...this.collectors.values()].flatMap((byTag) => [...byTag.values()]);
-    this.code.line(`return { batches: [batch0, ${this.segment.inputCount === 2 ? 'batch1' : 'batch0'}], functions: { ${names.join(', ')} } };`);
+    const second = this.segment.inputCount === 2 ? 'batch1' : 'batch0';
+    this.code.line(`return { batches: [batch0, ${second}], functions: { ${names.join(', ')} } };`);
     const module = this.code.build(this.sourceName) as GeneratedModule;
     this.link(module);
     return this.withBlame(module);

@@ -107,8 +107,14 @@ class ChainBuilder {
     const root = openSegment(null, head.spec.kind.startsWith('co.') ? 2 : 1);
     this.segments.push(root);
     if (isSource(head)) root.entry.push(...this.consumersOf(head, null, root));
-    else root.entry.push({ tag: null, hop: this.plan.sharing.freeze, operator: this.chainNode(head, this.parts.operator(head), root), writer: null });
+    else root.entry.push(this.headConsumer(head, root));
     return this.segments;
+  }
+
+  /** Records of a gate are fresh: nobody else sees them. */
+  private headConsumer(head: StreamNode, root: OpenSegment): ChainConsumer {
+    const operator = this.chainNode(head, this.parts.operator(head), root);
+    return { tag: null, hop: this.plan.sharing.freeze, operator, writer: null };
   }
 
   private chainNode(node: StreamNode, operator: StreamOperator, segment: OpenSegment): ChainedNode {

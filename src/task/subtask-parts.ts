@@ -149,7 +149,9 @@ class PartsBuilder {
       copyInput: copierOfInput(inputType),
       openSinkWriter: (sink) => (context) => this.slot.connectors.createSinkWriter(sink, this.sinkContext(node, context)),
     });
-    if (operator instanceof DiscardOperator && operator.fold !== null) this.accumulators.fold(node.name.replace(/^Sink: /, ''), operator.fold);
+    if (operator instanceof DiscardOperator && operator.fold !== null) {
+      this.accumulators.fold(node.name.replace(/^Sink: /, ''), operator.fold);
+    }
     return operator;
   }
 

@@ -65,10 +65,11 @@ export class Subtask {
       await named(operator.name, () => operator.open(surroundings));
     }
     const first = this.parts.gate ?? (await this.openSource());
+    const { clock } = this.around.ports;
     this.runners = this.parts.segments
-      .map(({ segment, batches }) => new SegmentRunner(segment, batches, segment.input ?? first, () => this.around.ports.clock.monotonicMs()))
+      .map(({ segment, batches }) => new SegmentRunner(segment, batches, segment.input ?? first, () => clock.monotonicMs()))
       .toReversed();
-    this.shares.book(this.around.ports.clock.monotonicMs());
+    this.shares.book(clock.monotonicMs());
   }
 
   /** Starts the source; called once the task is RUNNING, since it makes the coordinator assign splits. */

@@ -3,3 +3,5 @@ export { MiniCluster } from './mini-cluster.ts';
 export type { MiniClusterOptions } from './mini-cluster.ts';
 export { MiniClusterJob } from './mini-cluster-job.ts';
 export type { JobExecutionResult } from './mini-cluster-job.ts';
+export { OperatorHarness } from './operator-harness.ts';
+export type { OperatorHarnessOptions, OutputRecord } from './operator-harness.ts';

@@ -64,7 +64,10 @@ export class OperatorHarness<A, R, B = never> {
   }
 
   /** Builds the operators that `build` applies to its input, and opens them. */
-  static async open<A, R>(build: (input: DataStream<A>) => SingleOutputStream<R>, options: OperatorHarnessOptions = {}): Promise<OperatorHarness<A, R>> {
+  static async open<A, R>(
+    build: (input: DataStream<A>) => SingleOutputStream<R>,
+    options: OperatorHarnessOptions = {},
+  ): Promise<OperatorHarness<A, R>> {
     const chain = new HarnessChain(graphOf(1, ([input]) => build(input as DataStream<A>), options), options);
     await chain.open();
     return new OperatorHarness<A, R>(chain);
@@ -75,7 +78,8 @@ export class OperatorHarness<A, R, B = never> {
     build: (first: DataStream<A>, second: DataStream<B>) => SingleOutputStream<R>,
     options: OperatorHarnessOptions = {},
   ): Promise<OperatorHarness<A, R, B>> {
-    const chain = new HarnessChain(graphOf(2, ([first, second]) => build(first as DataStream<A>, second as DataStream<B>), options), options);
+    const graph = graphOf(2, ([first, second]) => build(first as DataStream<A>, second as DataStream<B>), options);
+    const chain = new HarnessChain(graph, options);
     await chain.open();
     return new OperatorHarness<A, R, B>(chain);
   }
@@ -220,8 +224,12 @@ class HarnessChain {
   async open(): Promise<void> {
     for (const segment of this.segments.toReversed()) {
       for (const { operator } of segment.nodes.toReversed()) {
-        const context = { runtime: this.runtimeContext(), status: segment.status, post: (action: () => void) => this.post(action), clock: systemPorts.clock };
-        await operator.open(context);
+        await operator.open({
+          runtime: this.runtimeContext(),
+          status: segment.status,
+          post: (action) => this.post(action),
+          clock: systemPorts.clock,
+        });
       }
     }
   }
@@ -233,7 +241,9 @@ class HarnessChain {
 
   take(tag: string | null): OutputRecord<unknown>[] {
     const writer = this.writers.get(tag);
-    if (writer === undefined) throw new ClusterError('UNSUPPORTED', `side output '${tag}' is not read: name it in the harness's options.sideOutputs`);
+    if (writer === undefined) {
+      throw new ClusterError('UNSUPPORTED', `side output '${tag}' is not read: name it in the harness's options.sideOutputs`);
+    }
     const { records } = writer;
     writer.records = [];
     return records;
@@ -305,7 +315,8 @@ class HarnessChain {
 
   private runner(segment: Segment, codegen: 'on' | 'off'): SegmentRunner {
     const interrupt = new Int32Array(1);
-    const batches = codegen === 'on' ? generateSegment(segment, interrupt, `harness-${harnesses++}`).batches : interpretSegment(segment, interrupt);
+    const batches =
+      codegen === 'on' ? generateSegment(segment, interrupt, `harness-${harnesses++}`).batches : interpretSegment(segment, interrupt);
     return new SegmentRunner(segment, batches, segment.input ?? this.input, () => systemPorts.clock.monotonicMs());
   }
 

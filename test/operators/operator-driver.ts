@@ -142,6 +142,14 @@ export class OperatorDriver {
     }
   }
 
+  /** Lets promises and what they post run, without waiting for anything that is under way. */
+  async turn(): Promise<void> {
+    for (let i = 0; i < 3; i++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      await this.pump();
+    }
+  }
+
   async close(): Promise<void> {
     for (const segment of this.segments) for (const { operator } of segment.nodes) await operator.close();
   }
