@@ -7,8 +7,10 @@
  */
 import { basename, dirname, relative, resolve } from 'node:path';
 import { stat } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
 import type { BuildFailure, BuildResult, Message, Plugin } from 'esbuild';
 import { present } from '../base/assert.ts';
+import { JOB_SOURCE_ROOT } from '../base/source-place.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { ArtifactId } from '../protocol/ids.ts';
 import { DREY_VERSION } from '../protocol/version.ts';
@@ -86,7 +88,7 @@ async function runEsbuild(entry: string, options: BundleOptions): Promise<Bundle
       external: ['drey', 'drey/*', ...(options.external ?? [])],
       plugins: [refuseAddons],
       sourcemap: 'inline',
-      ...(options.absoluteSources ? { sourceRoot: `file://${directory}/` } : {}),
+      sourceRoot: options.absoluteSources ? pathToFileURL(`${directory}/`).href : JOB_SOURCE_ROOT,
       banner: { js: BANNER },
       charset: 'utf8',
       legalComments: 'none',

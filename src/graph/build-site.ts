@@ -2,6 +2,7 @@
  * Where in the user's program something was declared. Some mistakes (two operators that do not fit)
  * show only when the whole graph is known; the error still points at the call that declared the operator.
  */
+import { shownPlace } from '../base/source-place.ts';
 import { ClusterError } from '../protocol/errors.ts';
 
 /** The stack at a declaration. Its text is made only when an error needs it. */
@@ -20,7 +21,7 @@ export function buildSite(): BuildSite {
 export function planError(message: string, site: BuildSite = buildSite()): ClusterError {
   const frames = userFrames(site);
   const place = frames[0]?.match(/\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?$/)?.[1];
-  const where = place === undefined ? '' : ` (at ${place.replace('file://', '')})`;
+  const where = place === undefined ? '' : ` (at ${shownPlace(place)})`;
   const error = new ClusterError('PLAN_INVALID', message + where);
   error.stack = [`${error.name}: ${error.message}`, ...frames].join('\n');
   return error;

@@ -10,6 +10,7 @@
  * A trapped function may be captured while a trap is set (`const { now } = Date`); it works as usual later.
  */
 import { findSourceMap, syncBuiltinESMExports, type SourceMapping } from 'node:module';
+import { shownPlace } from '../base/source-place.ts';
 import { ClusterError } from '../protocol/errors.ts';
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
@@ -116,8 +117,8 @@ function originOf(caller: Caller): SourceMapping | null {
 
 function placeOf(caller: Caller): string {
   const origin = originOf(caller);
-  if (!origin) return `${caller.file}:${caller.line}:${caller.column}`.replace('file://', '');
-  return `${origin.originalSource}:${origin.originalLine + 1}:${origin.originalColumn + 1}`.replace('file://', '');
+  if (!origin) return shownPlace(`${caller.file}:${caller.line}:${caller.column}`);
+  return shownPlace(`${origin.originalSource}:${origin.originalLine + 1}:${origin.originalColumn + 1}`);
 }
 
 /** The first frame outside this file, in generated positions; null when there is none. */

@@ -2,6 +2,7 @@
  * What a failed user function becomes: an error that names the operator and the place in the user's
  * TypeScript (stacks are source-mapped where they are thrown: the slot worker enables source maps).
  */
+import { shownPlace } from '../base/source-place.ts';
 import { ClusterError } from '../protocol/errors.ts';
 
 /** A user function threw. The thrown error is the `cause`. */
@@ -26,7 +27,7 @@ const NOT_THE_USERS = /^node:|^codegen\/|<anonymous>/;
 function userPlace(thrown: Error): string | null {
   for (const line of (thrown.stack ?? '').split('\n')) {
     const place = FRAME.exec(line)?.[1];
-    if (place !== undefined && !NOT_THE_USERS.test(place)) return place.replace(/^file:\/\//, '');
+    if (place !== undefined && !NOT_THE_USERS.test(place)) return shownPlace(place);
   }
   return null;
 }
