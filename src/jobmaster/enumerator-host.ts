@@ -44,11 +44,11 @@ export class EnumeratorHost {
     this.enumerator = source.createEnumerator(this.context(), null);
   }
 
-  /** Rejects with what the enumerator threw. */
+  /** Rejects with what the enumerator threw; so does every later command, except `close`. */
   handle(command: EnumeratorCommand): Promise<void> {
-    const handled = this.last.then(() => this.apply(command));
-    this.last = handled.catch(() => undefined);
-    return handled;
+    const before = command.kind === 'close' ? this.last.catch(() => undefined) : this.last;
+    this.last = before.then(() => this.apply(command));
+    return this.last;
   }
 
   private async apply(command: EnumeratorCommand): Promise<void> {

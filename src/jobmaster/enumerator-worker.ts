@@ -27,6 +27,7 @@ export type FromEnumerator =
   | { readonly kind: 'failed'; readonly error: ErrorInfo };
 
 const WORKERS_MAX = 64;
+/** Heap of one worker, in MiB. */
 const OLD_SPACE_SIZE_MB_MAX = 256;
 /** Of one command, the first with loading the program included. */
 const COMMAND_TIMEOUT_MS = 60_000;
@@ -38,25 +39,30 @@ const ENTRY = new URL('./enumerator-worker-thread.js', import.meta.url);
 
 /** The bound on workers, over all jobs of this JobManager. */
 export class EnumeratorWorkers {
-  private readonly clock: Clock;
+  private readonly settings: ThreadSettings;
   private readonly running = new Set<EnumeratorThread>();
 
-  constructor(clock: Clock) {
-    this.clock = clock;
+  constructor(clock: Clock, oldSpaceSizeMbMax = OLD_SPACE_SIZE_MB_MAX) {
+    this.settings = { clock, oldSpaceSizeMbMax };
   }
 
   /** Starts a worker as soon as `work` is known. Faults, OVERLOADED among them, go to the listener. */
   run(work: Promise<EnumeratorWork>, listener: EnumeratorListener): EnumeratorRunner {
     if (this.running.size >= WORKERS_MAX) throw new ClusterError('OVERLOADED', `${WORKERS_MAX} split enumerators run at this JobManager already`);
-    const thread: EnumeratorThread = new EnumeratorThread(this.clock, listener, () => this.running.delete(thread));
+    const thread: EnumeratorThread = new EnumeratorThread(this.settings, listener, () => this.running.delete(thread));
     this.running.add(thread);
     work.then((known) => thread.begin(known), (thrown: unknown) => thread.fail(errorInfo(thrown, 'PROGRAM_INVALID')));
     return thread;
   }
 }
 
+interface ThreadSettings {
+  readonly clock: Clock;
+  readonly oldSpaceSizeMbMax: number;
+}
+
 class EnumeratorThread implements EnumeratorRunner {
-  private readonly clock: Clock;
+  private readonly settings: ThreadSettings;
   private readonly listener: EnumeratorListener;
   private readonly onEnded: () => void;
   private worker: Worker | null = null;
@@ -66,15 +72,16 @@ class EnumeratorThread implements EnumeratorRunner {
   private deadline: Timer | null = null;
   private state: 'running' | 'closing' | 'ended' = 'running';
 
-  constructor(clock: Clock, listener: EnumeratorListener, onEnded: () => void) {
-    this.clock = clock;
+  constructor(settings: ThreadSettings, listener: EnumeratorListener, onEnded: () => void) {
+    this.settings = settings;
     this.listener = listener;
     this.onEnded = onEnded;
   }
 
   begin(work: EnumeratorWork): void {
     if (this.state !== 'running') return;
-    const worker = new Worker(ENTRY, { name: 'enumerator', workerData: work, resourceLimits: { maxOldGenerationSizeMb: OLD_SPACE_SIZE_MB_MAX } });
+    const resourceLimits = { maxOldGenerationSizeMb: this.settings.oldSpaceSizeMbMax };
+    const worker = new Worker(ENTRY, { name: 'enumerator', workerData: work, resourceLimits });
     worker.unref();
     worker.on('message', (message: FromEnumerator) => this.onMessage(message));
     worker.on('error', (error) => this.fail(errorInfo(error, 'USER_CODE')));
@@ -100,7 +107,7 @@ class EnumeratorThread implements EnumeratorRunner {
     this.state = 'closing';
     if (this.worker === null) return this.end();
     this.deadline?.cancel();
-    this.deadline = this.clock.after(CLOSE_TIMEOUT_MS, () => this.end());
+    this.deadline = this.settings.clock.after(CLOSE_TIMEOUT_MS, () => this.end());
   }
 
   /** The first fault counts: those that follow are its consequences. */
@@ -123,7 +130,7 @@ class EnumeratorThread implements EnumeratorRunner {
 
   private watch(timeoutMs: number): Timer {
     const text = `the split enumerator has not answered for ${timeoutMs} ms; its methods must return, long work belongs into promises`;
-    return this.clock.after(timeoutMs, () => this.fail(errorInfo(new ClusterError('DEADLINE_EXCEEDED', text))));
+    return this.settings.clock.after(timeoutMs, () => this.fail(errorInfo(new ClusterError('DEADLINE_EXCEEDED', text))));
   }
 
   private end(): void {
