@@ -43,8 +43,8 @@ export function jobGraphOf(graph: StreamGraph, options: JobGraphOptions): JobGra
   };
 }
 
-/** Whether operators may be chained under this configuration. Slots must decide alike. */
-export function isChainingEnabled(configuration: Readonly<Record<string, string>>): boolean {
+/** Whether operators may be chained under this configuration. */
+function isChainingEnabled(configuration: Readonly<Record<string, string>>): boolean {
   return configuration['pipeline.operator-chaining.enabled'] !== 'false';
 }
 

@@ -16,7 +16,7 @@ export const MAX_PARALLELISM_LIMIT = 32768;
 const MAX_PARALLELISM_DERIVED_MIN = 128;
 
 /** Murmur's finish over one int. The result is not negative. */
-export function murmurHash(hash: number): number {
+function murmurHash(hash: number): number {
   let code = Math.imul(hash, 0xcc9e2d51);
   code = Math.imul((code << 15) | (code >>> 17), 0x1b873593);
   code = (code << 13) | (code >>> 19);

@@ -31,7 +31,7 @@ export async function loadProgram(moduleUrl: string): Promise<JobProgram> {
 }
 
 /** The program that a module namespace exports as its default. `origin` is for messages. */
-export function asProgram(module: object, origin: string): JobProgram {
+function asProgram(module: object, origin: string): JobProgram {
   const program = 'default' in module ? module.default : undefined;
   if (program === undefined) {
     throw new ClusterError('PROGRAM_INVALID', `${origin} has no default export. A job module ends in: ${SAMPLE}`);
