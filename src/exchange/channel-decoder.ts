@@ -95,7 +95,9 @@ export class ChannelDecoder implements Inlet {
     const { header } = this;
     frame.readHeader(this.ring.view, offset, header);
     assert(header.generation === this.generation, 'a channel carries one deployment generation');
-    if (header.sequence !== this.sequence) throw new ClusterError('DATA_CORRUPT', `buffer ${header.sequence} came where ${this.sequence} was due`);
+    if (header.sequence !== this.sequence) {
+      throw new ClusterError('DATA_CORRUPT', `buffer ${header.sequence} came where ${this.sequence} was due`);
+    }
     this.sequence = frame.nextSequence(this.sequence);
     this.bytesIn += header.length;
     const start = offset + frame.FRAME_HEADER_SIZE_BYTES;

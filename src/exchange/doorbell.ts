@@ -20,6 +20,20 @@ interface AsyncAtomics {
   waitAsync(words: Int32Array, index: number, expected: number): { readonly async: boolean; readonly value: string | Promise<string> };
 }
 
+/**
+ * The doorbells of a TaskManager's slots. A slot keeps its own for life, whichever worker sits there:
+ * rings towards a slot may be opened while its worker is being replaced.
+ */
+export class SlotDoorbells {
+  private readonly doorbells = new Map<number, SharedArrayBuffer>();
+
+  of(slotIndex: number): SharedArrayBuffer {
+    const doorbell = this.doorbells.get(slotIndex) ?? new SharedArrayBuffer(SIZE_BYTES);
+    this.doorbells.set(slotIndex, doorbell);
+    return doorbell;
+  }
+}
+
 /** The owner's side. One sleeper at a time. */
 export class Doorbell implements SlotDoorbell {
   readonly shared: SharedArrayBuffer;

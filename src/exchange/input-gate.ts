@@ -102,6 +102,7 @@ export class FairInputGate implements InputGate {
     const channel = this.channels[index] as GateChannel;
     const cause = channel.inlet.cause();
     const reason = cause === null ? 'its producer is gone' : cause.message;
-    return new ClusterError('PARTITION_LOST', `${this.taskName}: channel ${channel.channelId} was lost: ${reason}`, { cause: cause ?? undefined });
+    const message = `${this.taskName}: channel ${channel.channelId} was lost: ${reason}`;
+    return new ClusterError('PARTITION_LOST', message, { cause: cause ?? undefined });
   }
 }

@@ -218,7 +218,9 @@ export class PeerLink implements wire.WireHandler {
     const isExpected =
       header.length + frame.FRAME_HEADER_SIZE_BYTES === sizeBytes &&
       header.generation === inbound.entry.generation && header.sequence === inbound.nextSequence();
-    if (!isExpected) throw new ClusterError('DATA_CORRUPT', `channel ${inbound.entry.name}: an unexpected buffer ${JSON.stringify(header)}`);
+    if (!isExpected) {
+      throw new ClusterError('DATA_CORRUPT', `channel ${inbound.entry.name}: an unexpected buffer ${JSON.stringify(header)}`);
+    }
     inbound.granted--;
     inbound.ring.publish();
   }
@@ -268,17 +270,20 @@ export class PeerLink implements wire.WireHandler {
     if (request.generation > entry.generation) return this.addPending(request);
     const isSame =
       request.generation === entry.generation && request.producer === entry.producer && request.consumer === entry.consumer;
-    if (!isSame || outbound.channel >= 0) {
-      const message = `channel ${entry.name} of generation ${request.generation} is refused: its producer is of generation ${entry.generation}`;
-      this.options.log.warn(`${message} (TaskManager ${this.options.peer}).`);
-      return this.send(wire.REFUSED, request.channel, { code: 'FENCED', className: 'ClusterError', message });
-    }
+    if (!isSame || outbound.channel >= 0) return this.refuse(outbound, request);
     outbound.channel = request.channel;
     outbound.credit = request.credit;
     entry.isConnected = true;
     this.outboundByChannel.set(request.channel, outbound);
     this.send(wire.OPENED, request.channel, null);
     this.pump();
+  }
+
+  private refuse({ entry }: OutboundChannel, request: PendingOpen): void {
+    const message =
+      `channel ${entry.name} of generation ${request.generation} is refused: its producer is of generation ${entry.generation}`;
+    this.options.log.warn(`${message} (TaskManager ${this.options.peer}).`);
+    this.send(wire.REFUSED, request.channel, { code: 'FENCED', className: 'ClusterError', message });
   }
 
   private onOpened(channel: number): void {

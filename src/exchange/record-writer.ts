@@ -145,13 +145,18 @@ class BroadcastWriter extends EdgeWriter {
   }
 }
 
+interface Custom {
+  readonly selector: KeySelector<unknown, unknown>;
+  readonly partitioner: Partitioner<unknown>;
+}
+
 /** By the user's partitioner. */
 class CustomWriter extends EdgeWriter {
   private readonly selector: KeySelector<unknown, unknown>;
   private readonly partitioner: Partitioner<unknown>;
   private readonly taskName: string;
 
-  constructor(outlets: readonly Outlet[], taskName: string, custom: { selector: KeySelector<unknown, unknown>; partitioner: Partitioner<unknown> }) {
+  constructor(outlets: readonly Outlet[], taskName: string, custom: Custom) {
     super(outlets);
     this.selector = custom.selector;
     this.partitioner = custom.partitioner;

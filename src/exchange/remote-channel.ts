@@ -16,6 +16,15 @@ export interface OpenRequest {
   readonly credit: number;
 }
 
+/** What either side says first; `magic` and `version` are for the caller to judge. */
+export interface Hello {
+  readonly magic: unknown;
+  readonly version: unknown;
+  /** Resource ids. */
+  readonly from: string;
+  readonly to: string;
+}
+
 /** We send: from a slot's ring to the connection. */
 export class OutboundChannel {
   readonly entry: ChannelEntry;
@@ -75,7 +84,7 @@ export function parseOpen(body: unknown): OpenRequest {
 }
 
 /** The body of HELLO. */
-export function parseHello(body: unknown): { readonly magic: unknown; readonly version: unknown; readonly from: string; readonly to: string } {
+export function parseHello(body: unknown): Hello {
   const { magic, version, from, to } = fieldsOf(body);
   if (typeof from !== 'string' || typeof to !== 'string') throw malformed('HELLO');
   return { magic, version, from, to };

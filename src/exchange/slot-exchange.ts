@@ -31,10 +31,7 @@ export class SlotChannels implements SlotExchange {
   /** Local channels of which one end is made, by generation and channel id. */
   private readonly meetings = new Map<string, Meeting>();
 
-  /**
-   * `doorbell`: the slot's, when a worker before this one had it. A slot whose worker is recycled should
-   * keep its doorbell, since rings towards it may be opened before the new worker is up.
-   */
+  /** `doorbell`: the slot's, see `SlotDoorbells`. */
   constructor(log: Logger, doorbell?: SharedArrayBuffer) {
     this.log = log;
     this.doorbell = new Doorbell(doorbell);

@@ -50,7 +50,8 @@ export class Transport {
     return new Promise((resolve, reject) => {
       this.server.once('error', (error: NodeJS.ErrnoException) => {
         const code = error.code === 'EADDRINUSE' ? 'PORT_IN_USE' : 'CONFIG_INVALID';
-        reject(new ClusterError(code, `taskmanager.data.port: cannot listen on ${bindAddress}:${port}: ${error.message}`, { cause: error }));
+        const message = `taskmanager.data.port: cannot listen on ${bindAddress}:${port}: ${error.message}`;
+        reject(new ClusterError(code, message, { cause: error }));
       });
       this.server.listen(port, bindAddress, () => {
         const address = this.server.address();
@@ -81,12 +82,14 @@ export class Transport {
       link,
       onReady: () => this.dialling.delete(link),
       onFailed: (error) => {
-        if (attempt < CONNECT_ATTEMPTS_MAX && !this.isClosed) return this.retry(() => this.attempt(link, { ...call, attempt: attempt + 1 }));
+        const isLast = attempt === CONNECT_ATTEMPTS_MAX || this.isClosed;
+        if (!isLast) return this.retry(() => this.attempt(link, { ...call, attempt: attempt + 1 }));
         this.dialling.delete(link);
         link.detach(lost(`cannot connect to TaskManager ${peer.resourceId} at ${peer.host}:${peer.dataPort}`, error));
       },
     }));
-    socket.connect({ port: peer.dataPort, host: peer.host, noDelay: true, keepAlive: true }, () => connection.hello(own.resourceId, peer.resourceId));
+    const address = { port: peer.dataPort, host: peer.host, noDelay: true, keepAlive: true };
+    socket.connect(address, () => connection.hello(own.resourceId, peer.resourceId));
   }
 
   private retry(again: () => void): void {
@@ -188,7 +191,8 @@ class Connection implements Pipe {
     const hello = parseHello(body);
     if (type !== wire.HELLO || hello.magic !== wire.WIRE_MAGIC) throw new ClusterError('DATA_CORRUPT', 'the first message is not HELLO');
     if (hello.version !== wire.WIRE_VERSION) {
-      throw new ClusterError('DATA_CORRUPT', `protocol version ${String(hello.version)} is not ${wire.WIRE_VERSION}: are both TaskManagers of one release?`);
+      const found = `protocol version ${String(hello.version)} is not ${wire.WIRE_VERSION}`;
+      throw new ClusterError('DATA_CORRUPT', `${found}: are both TaskManagers of one release?`);
     }
     this.deadline.cancel();
     const link = this.dialled?.link ?? this.options.linkTo(hello.from);

@@ -7,6 +7,7 @@
 import type { LoggerSource } from '../base/log.ts';
 import type { Ports } from '../base/ports.ts';
 import { pathToFileURL } from 'node:url';
+import { SlotDoorbells } from '../exchange/doorbell.ts';
 import { loadProgram } from '../graph/program.ts';
 import type { JobProgram } from '../graph/stream-graph.ts';
 import { ClusterError } from '../protocol/errors.ts';
@@ -27,22 +28,25 @@ export interface InlineSlotHostOptions {
 /** Starts slots as objects. */
 export class InlineSlotHost implements SlotHost {
   private readonly options: InlineSlotHostOptions;
+  private readonly doorbells = new SlotDoorbells();
 
   constructor(options: InlineSlotHostOptions) {
     this.options = options;
   }
 
-  start(_slotIndex: number, listener: SlotListener): SlotHandle {
-    return new InlineSlot(this.options, listener);
+  start(slotIndex: number, listener: SlotListener): SlotHandle {
+    return new InlineSlot(this.options, this.doorbells.of(slotIndex), listener);
   }
 }
 
 /** Messages are delivered by microtasks, so that neither side is entered from inside its own call. */
 class InlineSlot implements SlotHandle {
+  readonly doorbell: SharedArrayBuffer;
   private readonly runtime: SlotRuntime;
   private isTerminated = false;
 
-  constructor(options: InlineSlotHostOptions, listener: SlotListener) {
+  constructor(options: InlineSlotHostOptions, doorbell: SharedArrayBuffer, listener: SlotListener) {
+    this.doorbell = doorbell;
     const deliver = (message: FromSlot) => {
       queueMicrotask(() => {
         if (!this.isTerminated) listener.onMessage(message);
@@ -52,6 +56,7 @@ class InlineSlot implements SlotHandle {
       ports: options.ports,
       loggers: options.loggers,
       interrupt: new Int32Array(1),
+      doorbell,
       loadProgram: (program) => findProgram(program, options.programs),
       send: deliver,
     });

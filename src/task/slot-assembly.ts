@@ -22,6 +22,8 @@ export interface SlotAssembly {
   readonly ports: Ports;
   readonly loggers: LoggerSource;
   readonly interrupt: Interrupt;
+  /** The slot's, see `SlotDoorbells`. */
+  readonly doorbell: SharedArrayBuffer;
   readonly loadProgram: LoadProgram;
   send(message: FromSlot): void;
 }
@@ -37,7 +39,7 @@ export function assembleSlot(assembly: SlotAssembly): SlotRuntime {
     interrupt,
     log,
     loadProgram,
-    exchange: new SlotChannels(log),
+    exchange: new SlotChannels(log, assembly.doorbell),
     backend: heapBackend,
     connectors: {
       createReader: (spec, context) => createReader(spec, context, connectorPorts),

@@ -61,6 +61,8 @@ export type FromSlot =
 
 /** One running slot, as the TaskExecutor holds it. */
 export interface SlotHandle {
+  /** Known before the worker is up, so that channels towards it can be opened. Absent for slots without an exchange. */
+  readonly doorbell?: SharedArrayBuffer;
   post(message: ToSlot): void;
   /** Stops the thread at once, whatever user code does. The slot's memory is gone afterwards. */
   terminate(): Promise<void>;

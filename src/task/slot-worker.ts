@@ -16,7 +16,7 @@ import type { SlotWorkerData } from './thread-slot-host.ts';
 const STACK_FRAMES = 50;
 
 const port = present(parentPort, 'a slot worker runs in a thread');
-const { interrupt } = workerData as SlotWorkerData;
+const { interrupt, doorbell } = workerData as SlotWorkerData;
 
 process.setSourceMapsEnabled(true);
 Error.stackTraceLimit = STACK_FRAMES;
@@ -25,6 +25,7 @@ const slot = assembleSlot({
   ports: systemPorts,
   loggers: { logger: (name) => forwardingLogger(name) },
   interrupt: new Int32Array(interrupt),
+  doorbell,
   loadProgram: (program) => loadArtifact(program),
   send,
 });

@@ -175,6 +175,7 @@ export class TaskExecutor {
       onExit: (error) => this.workerExited(slotIndex, worker, error),
     });
     this.slots.set(slotIndex, handle);
+    if (handle.doorbell) this.options.broker.addSlot(slotIndex, handle.doorbell);
   }
 
   private stopWorker(slotIndex: number): void {

@@ -5,6 +5,7 @@
  * A message raises the slot's interrupt, so that a running batch ends early and the slot turns to it.
  */
 import { Worker } from 'node:worker_threads';
+import { SlotDoorbells } from '../exchange/doorbell.ts';
 import { errorInfo } from '../protocol/errors.ts';
 import type { ErrorInfo } from '../protocol/errors.ts';
 import type { FromSlot, SlotHandle, SlotHost, SlotListener, ToSlot } from './slot-protocol.ts';
@@ -14,6 +15,8 @@ export interface SlotWorkerData {
   readonly slotIndex: number;
   /** One Int32; see `Interrupt`. */
   readonly interrupt: SharedArrayBuffer;
+  /** See `SlotDoorbells`. */
+  readonly doorbell: SharedArrayBuffer;
 }
 
 /** Limits of one slot. */
@@ -28,6 +31,7 @@ const INTERRUPT_SIZE_BYTES = 4;
 /** Starts slots as threads. */
 export class ThreadSlotHost implements SlotHost {
   private readonly options: ThreadSlotHostOptions;
+  private readonly doorbells = new SlotDoorbells();
 
   constructor(options: ThreadSlotHostOptions) {
     this.options = options;
@@ -36,24 +40,34 @@ export class ThreadSlotHost implements SlotHost {
   /** The young generation keeps Node's size: 64 MB was slower than 16 MB on word counts (cache, Node 20). */
   start(slotIndex: number, listener: SlotListener): SlotHandle {
     const interrupt = new SharedArrayBuffer(INTERRUPT_SIZE_BYTES);
-    const workerData: SlotWorkerData = { slotIndex, interrupt };
+    const doorbell = this.doorbells.of(slotIndex);
+    const workerData: SlotWorkerData = { slotIndex, interrupt, doorbell };
     const worker = new Worker(ENTRY, {
       name: `slot-${slotIndex}`,
       workerData,
       resourceLimits: { maxOldGenerationSizeMb: this.options.oldSpaceSizeMbMax },
     });
-    return new ThreadSlot(worker, { slotIndex, listener, interrupt: new Int32Array(interrupt) });
+    return new ThreadSlot(worker, { slotIndex, listener, doorbell, interrupt: new Int32Array(interrupt) });
   }
 }
 
+interface ThreadSlotParts {
+  readonly slotIndex: number;
+  readonly listener: SlotListener;
+  readonly doorbell: SharedArrayBuffer;
+  readonly interrupt: Int32Array;
+}
+
 class ThreadSlot implements SlotHandle {
+  readonly doorbell: SharedArrayBuffer;
   private readonly worker: Worker;
   private readonly interrupt: Int32Array;
   private isTerminated = false;
   private exitCause: ErrorInfo | null = null;
 
-  constructor(worker: Worker, slot: { readonly slotIndex: number; readonly listener: SlotListener; readonly interrupt: Int32Array }) {
+  constructor(worker: Worker, slot: ThreadSlotParts) {
     this.worker = worker;
+    this.doorbell = slot.doorbell;
     this.interrupt = slot.interrupt;
     worker.on('message', (message: FromSlot) => {
       if (!this.isTerminated) slot.listener.onMessage(message);

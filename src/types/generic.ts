@@ -252,7 +252,8 @@ function refuseBehaviour(value: object): void {
   if (prototype === null || plainPrototypes.has(prototype)) return;
   const isData = Object.getPrototypeOf(prototype) === Object.prototype && Reflect.ownKeys(prototype).every((key) => key === 'constructor');
   if (!isData || !Object.hasOwn(prototype, 'constructor')) {
-    throw typeMismatch(`a ${value.constructor?.name ?? 'value'} has behaviour that cannot travel between tasks: emit a plain object, or declare its type`);
+    const name = value.constructor?.name ?? 'value';
+    throw typeMismatch(`a ${name} has behaviour that cannot travel between tasks: emit a plain object, or declare its type`);
   }
   plainPrototypes.add(prototype);
 }

@@ -38,7 +38,8 @@ export function standardKind(schema: StandardSchema<unknown>): Kind {
 function issueOf(schema: StandardSchema<unknown>, value: unknown, path: string): string | null {
   const result = schema['~standard'].validate(value);
   if (result instanceof Promise) {
-    throw new ClusterError('PROGRAM_INVALID', `t.standard: the ${schema['~standard'].vendor} schema validates asynchronously; records need a synchronous one`);
+    const { vendor } = schema['~standard'];
+    throw new ClusterError('PROGRAM_INVALID', `t.standard: the ${vendor} schema validates asynchronously; records need a synchronous one`);
   }
   const issue = result.issues?.[0];
   return issue ? `${path}${(issue.path ?? []).map(pathPart).join('')}: ${issue.message}` : null;
