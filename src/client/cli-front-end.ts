@@ -45,7 +45,9 @@ export async function runCommandLine(words: readonly string[], loadSettings: Set
   if (!action) {
     const valid = ACTIONS.map((each) => `"${each.name}"`);
     terminal.out(`"${name}" is not a valid action.\n\nValid actions are ${valid.slice(0, -1).join(', ')}, or ${valid.at(-1)}.\n\n`);
-    terminal.out('Specify the version option (-v or --version) to print Drey version.\n\nSpecify the help option (-h or --help) to get help on the command.\n');
+    terminal.out(
+      'Specify the version option (-v or --version) to print Drey version.\n\nSpecify the help option (-h or --help) to get help on the command.\n',
+    );
     return 1;
   }
   try {
@@ -61,7 +63,9 @@ export async function runCommandLine(words: readonly string[], loadSettings: Set
   }
 }
 
-async function perform(name: string, command: ParsedCommand, context: { loadSettings: SettingsLoader; terminal: Terminal }): Promise<number> {
+async function perform(
+  name: string, command: ParsedCommand, context: { loadSettings: SettingsLoader; terminal: Terminal },
+): Promise<number> {
   const { terminal } = context;
   const settings = await context.loadSettings(command.values.get('D') ?? []);
   if (name === 'info') {

@@ -27,7 +27,9 @@ export interface ParsedCommand {
   readonly operands: readonly string[];
 }
 
-const option = (short: string | null, long: string, value: string | null, description: string): OptionSpec => ({ short, long, value, description });
+const option = (
+  short: string | null, long: string, value: string | null, description: string,
+): OptionSpec => ({ short, long, value, description });
 
 const CLUSTER_OPTIONS: readonly OptionSpec[] = [
   option('D', 'D', 'property=value', 'Sets any configuration option; repeatable.'),
@@ -128,7 +130,8 @@ export function actionHelp(action: ActionSpec): string {
   const heads = action.options.map(optionHead);
   const column = INDENT + Math.max(...heads.map((head) => head.length)) + 3;
   const rows = action.options.map((spec, i) => wrap(' '.repeat(INDENT) + (heads[i] ?? ''), spec.description, column));
-  return `\nAction "${action.name}" ${action.summary}\n\n  Syntax: ${action.syntax}\n  "${action.name}" action options:\n${rows.join('\n')}\n`;
+  const head = `\nAction "${action.name}" ${action.summary}\n\n  Syntax: ${action.syntax}\n`;
+  return `${head}  "${action.name}" action options:\n${rows.join('\n')}\n`;
 }
 
 /** Help of the whole command. */

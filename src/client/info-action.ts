@@ -29,6 +29,8 @@ export async function infoAction(
     terminal.out(`${HEADING}\n${flinkJson(executionPlanOf(graph))}\n${'-'.repeat(HEADING.length)}\n\nNo description provided.\n`);
     return 0;
   } catch (error) {
-    throw new CommandError('org.apache.flink.client.program.ProgramInvocationException', `The program ${program.file} could not be built.`, error);
+    throw new CommandError(
+      'org.apache.flink.client.program.ProgramInvocationException', `The program ${program.file} could not be built.`, error,
+    );
   }
 }

@@ -19,7 +19,9 @@ export async function listAction(command: ParsedCommand, client: RestClusterClie
   });
   const sorted = jobs.toSorted((a, b) => a['start-time'] - b['start-time']);
   if (asJson) {
-    terminal.out(`${JSON.stringify(sorted.map((job) => ({ jobId: job.jid, name: job.name, state: job.state, startTimeMs: job['start-time'] })))}\n`);
+    terminal.out(
+      `${JSON.stringify(sorted.map((job) => ({ jobId: job.jid, name: job.name, state: job.state, startTimeMs: job['start-time'] })))}\n`,
+    );
     return 0;
   }
   const all = command.values.has('all');
@@ -30,9 +32,19 @@ export async function listAction(command: ParsedCommand, client: RestClusterClie
     terminal.out(section('------------------ Running/Restarting Jobs -------------------', sorted.filter(isRunning), 'No running jobs.'));
   }
   if (all || scheduled || neither) {
-    terminal.out(section('----------------------- Scheduled Jobs -----------------------', sorted.filter((job) => SCHEDULED.has(job.state)), 'No scheduled jobs.'));
+    terminal.out(
+      section(
+        '----------------------- Scheduled Jobs -----------------------',
+        sorted.filter((job) => SCHEDULED.has(job.state)),
+        'No scheduled jobs.',
+      ),
+    );
   }
-  if (all) terminal.out(section('---------------------- Terminated Jobs -----------------------', sorted.filter((job) => TERMINATED.has(job.state)), null));
+  if (all) {
+    terminal.out(
+      section('---------------------- Terminated Jobs -----------------------', sorted.filter((job) => TERMINATED.has(job.state)), null),
+    );
+  }
   return 0;
 }
 
@@ -41,7 +53,11 @@ export async function cancelAction(command: ParsedCommand, client: RestClusterCl
   const [text, ...others] = command.operands;
   if (text === undefined) throw new UsageError('Missing JobID. Specify a JobID to cancel a job.');
   const jobId = parseJobId(text);
-  if (!jobId) throw new UsageError(`Cannot parse JobID from "${text}". The expected format is [0-9a-fA-F]{32}, e.g. fd72014d4c864993a2e5a9287b4a9c5d.`);
+  if (!jobId) {
+    throw new UsageError(
+      `Cannot parse JobID from "${text}". The expected format is [0-9a-fA-F]{32}, e.g. fd72014d4c864993a2e5a9287b4a9c5d.`,
+    );
+  }
   if (others.length > 0) terminal.out('Provided more arguments than required. Ignoring not needed arguments.\n');
   terminal.out(`Cancelling job ${jobId}.\n`);
   await client.cancel(jobId).catch((error: unknown) => {
@@ -65,5 +81,6 @@ function section(heading: string, jobs: readonly JobLine[], empty: string | null
 function localTime(atMs: number): string {
   const at = new Date(atMs);
   const two = (value: number): string => String(value).padStart(2, '0');
-  return `${two(at.getDate())}.${two(at.getMonth() + 1)}.${at.getFullYear()} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  const day = `${two(at.getDate())}.${two(at.getMonth() + 1)}.${at.getFullYear()}`;
+  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
 }

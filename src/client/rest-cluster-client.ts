@@ -85,9 +85,12 @@ export class RestClusterClient {
 
   /** Uploads a bundle; answers its jar id. Uploading the same bytes again is harmless. */
   async upload(fileName: string, code: Uint8Array): Promise<string> {
-    const head = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="jarfile"; filename="${fileName}"\r\nContent-Type: application/x-java-archive\r\n\r\n`;
+    const disposition = `Content-Disposition: form-data; name="jarfile"; filename="${fileName}"`;
+    const head = `--${BOUNDARY}\r\n${disposition}\r\nContent-Type: application/x-java-archive\r\n\r\n`;
     const body = Buffer.concat([Buffer.from(head), code, Buffer.from(`\r\n--${BOUNDARY}--\r\n`)]);
-    const answer = await this.call<{ filename: string }>('POST', '/v1/jars/upload', { type: `multipart/form-data; boundary=${BOUNDARY}`, body });
+    const answer = await this.call<{ filename: string }>(
+      'POST', '/v1/jars/upload', { type: `multipart/form-data; boundary=${BOUNDARY}`, body },
+    );
     return answer.filename.slice(answer.filename.lastIndexOf('/') + 1);
   }
 
@@ -98,12 +101,15 @@ export class RestClusterClient {
 
   /** Null while the job runs. */
   async executionResult(jobId: string): Promise<ExecutionResult | null> {
-    const answer = await this.call<{ status: { id: string }; 'job-execution-result'?: ExecutionResult }>('GET', `/v1/jobs/${jobId}/execution-result`);
+    const answer = await this.call<{ status: { id: string }; 'job-execution-result'?: ExecutionResult }>(
+      'GET', `/v1/jobs/${jobId}/execution-result`,
+    );
     return answer['job-execution-result'] ?? null;
   }
 
   async accumulators(jobId: string): Promise<readonly AccumulatorLine[]> {
-    return (await this.call<{ 'user-task-accumulators': AccumulatorLine[] }>('GET', `/v1/jobs/${jobId}/accumulators`))['user-task-accumulators'];
+    const answer = await this.call<{ 'user-task-accumulators': AccumulatorLine[] }>('GET', `/v1/jobs/${jobId}/accumulators`);
+    return answer['user-task-accumulators'];
   }
 
   close(): void {
@@ -114,7 +120,9 @@ export class RestClusterClient {
     const { status, text } = await this.exchange(method, path, content);
     const answer = parse(text);
     if (status >= 400) throw new RestClientError(status, errorTexts(answer, text));
-    if (answer === null) throw new RestClientError(status, [`${this.address}${path} did not answer with JSON: is this a JobManager's REST port?`]);
+    if (answer === null) {
+      throw new RestClientError(status, [`${this.address}${path} did not answer with JSON: is this a JobManager's REST port?`]);
+    }
     return answer as T;
   }
 
@@ -123,7 +131,8 @@ export class RestClusterClient {
     const contentHeaders = content ? { 'Content-Type': content.type, 'Content-Length': content.body.length } : {};
     return new Promise((resolve, reject) => {
       const signal = AbortSignal.timeout(timeoutMs);
-      const sent = httpRequest({ host, port, method, path, agent: this.agent, signal, headers: { ...headers, ...contentHeaders } }, (response) => {
+      const request = { host, port, method, path, agent: this.agent, signal, headers: { ...headers, ...contentHeaders } };
+      const sent = httpRequest(request, (response) => {
         const chunks: Buffer[] = [];
         let sizeBytes = 0;
         response.on('data', (chunk: Buffer) => {
@@ -134,7 +143,14 @@ export class RestClusterClient {
         response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }));
         response.on('error', (error) => reject(new RestClientError(0, [`${method} ${path}: ${error.message}`])));
       });
-      sent.on('error', (error) => reject(new RestClientError(0, [signal.aborted ? `${this.address}${path} did not answer within ${timeoutMs} ms.` : connectionText(error, this.options)])));
+      sent.on(
+        'error',
+        (error) => reject(
+          new RestClientError(
+            0, [signal.aborted ? `${this.address}${path} did not answer within ${timeoutMs} ms.` : connectionText(error, this.options)],
+          ),
+        ),
+      );
       sent.end(content?.body);
     });
   }

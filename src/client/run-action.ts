@@ -37,7 +37,9 @@ export interface ProgramCommand {
 /** Reads job file, arguments and options. Throws `UsageError`. */
 export function programCommand(command: ParsedCommand, workingDirectory: string): ProgramCommand {
   const [file, ...programArgs] = command.operands;
-  if (file === undefined) throw new UsageError('Could not get job jar and dependencies from JAR file: The program JAR file was not specified.');
+  if (file === undefined) {
+    throw new UsageError('Could not get job jar and dependencies from JAR file: The program JAR file was not specified.');
+  }
   const parallelismText = command.values.get('parallelism')?.at(-1);
   const parallelism = parallelismText === undefined ? null : parseParallelism(parallelismText);
   if (command.values.has('fromSavepoint')) throw new UsageError('Restoring from a savepoint (-s) is not available in this version.');
@@ -132,7 +134,9 @@ async function awaitResult(jobId: string, client: RestClusterClient, terminal: T
   let shownMs = startMs;
   for (let pollMs = POLL_MS_FIRST; ; pollMs = Math.min(pollMs * 1.5, POLL_MS_MAX)) {
     const result = await client.executionResult(jobId).catch((error: unknown) => {
-      throw new CommandError(INVOCATION_EXCEPTION, `The result of job ${jobId} could not be fetched. The job may still run: see flink list.`, error);
+      throw new CommandError(
+        INVOCATION_EXCEPTION, `The result of job ${jobId} could not be fetched. The job may still run: see flink list.`, error,
+      );
     });
     const nowMs = terminal.clock.monotonicMs();
     if (terminal.isInteractive && nowMs - shownMs >= PROGRESS_INTERVAL_MS) {

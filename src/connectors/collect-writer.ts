@@ -97,10 +97,12 @@ function plainData(value: unknown, path: string): JsonValue {
 }
 
 function isPlain(value: object): boolean {
-  return !(value instanceof Map || value instanceof Set || value instanceof Date || ArrayBuffer.isView(value) || value instanceof ArrayBuffer);
+  return ![Map, Set, Date, ArrayBuffer].some((kind) => value instanceof kind) && !ArrayBuffer.isView(value);
 }
 
 function notPlainData(value: unknown, path: string): ClusterError {
   const what = typeof value === 'object' ? (value?.constructor.name ?? 'null') : `${typeof value} ${String(value)}`;
-  return new ClusterError('TYPE_MISMATCH', `collect: ${path} is a ${what}, which cannot be sent to the client; map the records to plain data first`);
+  return new ClusterError(
+    'TYPE_MISMATCH', `collect: ${path} is a ${what}, which cannot be sent to the client; map the records to plain data first`,
+  );
 }

@@ -39,7 +39,9 @@ export class DatagenReader implements SourceReader<unknown> {
     batch.length = 0;
     const split = this.splits.current();
     if (split === undefined) return this.splits.emptyResult();
-    const room = this.options.perSecond === null ? batch.capacity : this.takeDue(batch.capacity, 1000 * split.step / this.options.perSecond);
+    const room = this.options.perSecond === null ? batch.capacity : this.takeDue(
+      batch.capacity, 1000 * split.step / this.options.perSecond,
+    );
     const end = this.options.count ?? Number.MAX_SAFE_INTEGER;
     let length = 0;
     for (; length < room && this.next < end; length++, this.next += split.step) {

@@ -17,7 +17,9 @@ export interface SinkContext extends RuntimeContext {
 }
 
 /** Makes the writer of one subtask. `sink.discard` has none: it is generated into the chain. */
-export function createSinkWriter(spec: SinkSpec, context: SinkContext, ports: ConnectorPorts): SinkWriter<unknown> | Promise<SinkWriter<unknown>> {
+export function createSinkWriter(
+  spec: SinkSpec, context: SinkContext, ports: ConnectorPorts,
+): SinkWriter<unknown> | Promise<SinkWriter<unknown>> {
   switch (spec.kind) {
     case 'sink.print':
       return new PrintWriter(spec.data, context);

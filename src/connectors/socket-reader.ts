@@ -109,7 +109,9 @@ export class SocketReader implements SourceReader<unknown> {
   private onText(text: string): void {
     const parts = (this.rest + text).split(this.options.delimiter);
     this.rest = parts.pop() ?? '';
-    if (this.rest.length > RECORD_CHARACTERS_MAX) return this.fail(`sent ${this.rest.length} characters without a delimiter`, 'RECORD_TOO_LARGE');
+    if (this.rest.length > RECORD_CHARACTERS_MAX) {
+      return this.fail(`sent ${this.rest.length} characters without a delimiter`, 'RECORD_TOO_LARGE');
+    }
     for (const part of parts) this.pending.push(this.withoutCarriageReturn(part));
     if (this.pending.length - this.pendingFirst > PENDING_RECORDS_MAX) this.socket?.pause();
     this.changed.raise();
@@ -128,7 +130,9 @@ export class SocketReader implements SourceReader<unknown> {
     const { retriesMax } = this.options;
     if (retriesMax >= 0 && this.retries >= retriesMax) return this.fail(`is lost: ${error.message}`, 'CONNECTION_LOST', error);
     this.retries += 1;
-    this.context.log.warn(`Lost connection to server socket ${this.options.host}:${this.options.port} (${error.message}). Retrying in ${RETRY_DELAY_MS} msecs...`);
+    this.context.log.warn(
+      `Lost connection to server socket ${this.options.host}:${this.options.port} (${error.message}). Retrying in ${RETRY_DELAY_MS} msecs...`,
+    );
     this.timer = this.clock.after(RETRY_DELAY_MS, () => this.open());
   }
 

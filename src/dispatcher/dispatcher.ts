@@ -73,7 +73,9 @@ export class Dispatcher {
     const { jobId, name, configuration } = jobGraph;
     this.log.info(`Received JobGraph submission '${name}' (${jobId}).`);
     if (this.closed) throw new ClusterError('NO_LEADER', 'the JobManager is stopping');
-    if (this.current.has(jobId) || this.archived(jobId)) throw new ClusterError('DUPLICATE_JOB', `Job has already been submitted: ${jobId}`);
+    if (this.current.has(jobId) || this.archived(jobId)) {
+      throw new ClusterError('DUPLICATE_JOB', `Job has already been submitted: ${jobId}`);
+    }
     if (this.current.size >= JOBS_MAX) throw new ClusterError('OVERLOADED', `${JOBS_MAX} jobs are running already`);
     this.options.jobSettings(configuration); // Refuses bad settings before anything is stored.
     this.log.info(`Submitting job '${name}' (${jobId}).`);
@@ -175,7 +177,9 @@ export class Dispatcher {
           return { kind: 'graphRemoved', jobId };
         });
       case 'markClean':
-        return void jobResults.markClean(permit, jobId).catch((thrown: unknown) => this.log.warn(`The result of job ${jobId} stays dirty.`, thrown));
+        return void jobResults.markClean(permit, jobId).catch((thrown: unknown) => this.log.warn(
+          `The result of job ${jobId} stays dirty.`, thrown,
+        ));
       case 'archive':
         return this.archiveJob(jobId);
       case 'reportStoreFailure':
@@ -197,13 +201,19 @@ export class Dispatcher {
     const job = this.held(jobId);
     loggers
       .logger('org.apache.flink.runtime.jobmaster.JobMasterServiceLeadershipRunner')
-      .info(`JobMasterServiceLeadershipRunner for job ${jobId} was granted leadership with leader id ${sessionId}. Creating new JobMasterServiceProcess.`);
+      .info(
+        `JobMasterServiceLeadershipRunner for job ${jobId} was granted leadership with leader id ${sessionId}. Creating new JobMasterServiceProcess.`,
+      );
     loggers
       .logger('org.apache.flink.runtime.rpc.pekko.PekkoRpcService')
-      .info(`Starting RPC endpoint for org.apache.flink.runtime.jobmaster.JobMaster at pekko://flink/user/rpc/jobmanager_${2 + this.jobMasterCount++} .`);
+      .info(
+        `Starting RPC endpoint for org.apache.flink.runtime.jobmaster.JobMaster at pekko://flink/user/rpc/jobmanager_${2 + this.jobMasterCount++} .`,
+      );
     const onTerminated = (details: JobDetails): void => this.jobTerminated(jobId, details);
     const settings = jobSettings(job.jobGraph.configuration);
-    job.jobMaster = new JobMaster({ jobGraph: job.jobGraph, ports, loggers, sessionId, resourceManager, makeCoordinator, onTerminated, ...settings });
+    job.jobMaster = new JobMaster({
+      jobGraph: job.jobGraph, ports, loggers, sessionId, resourceManager, makeCoordinator, onTerminated, ...settings
+    });
     job.jobMaster.start();
   }
 
@@ -219,7 +229,12 @@ export class Dispatcher {
   private archiveJob(jobId: JobId): void {
     const { jobMaster, waiting } = this.held(jobId);
     const details = this.endOf(jobId);
-    const archived = { details, result: resultOf(details), jobMaster: present(jobMaster, 'a job that ended had a JobMaster'), lastModificationMs: details.endTimeMs };
+    const archived = {
+      details,
+      result: resultOf(details),
+      jobMaster: present(jobMaster, 'a job that ended had a JobMaster'),
+      lastModificationMs: details.endTimeMs,
+    };
     this.archive.add(archived, this.nowMs());
     this.current.delete(jobId);
     for (const wake of waiting) wake();

@@ -97,7 +97,9 @@ export interface JobManagerGateway {
    * What `sink.collect` with this id has received from index `from` on; waits up to `waitMs` for the first value. Values
    * before `from` are forgotten. Throws JOB_NOT_FOUND.
    */
-  collected(jobId: JobId, request: { readonly collectId: string; readonly from: number; readonly waitMs: number }): Promise<CollectedValues>;
+  collected(
+    jobId: JobId, request: { readonly collectId: string; readonly from: number; readonly waitMs: number },
+  ): Promise<CollectedValues>;
 
   /** By resource id. */
   taskManagers(): readonly TaskManagerDetails[];

@@ -20,7 +20,16 @@ import { ResourceManager } from '../slots/resource-manager.ts';
 import { ArtifactCache } from '../storage/artifact-cache.ts';
 import { BlobStore } from './blob-store.ts';
 import { Dispatcher } from './dispatcher.ts';
-import type { BuiltProgram, ClusterOverview, CollectedValues, JobDetails, JobManagerGateway, JobOverview, ProgramRequest, TaskManagerDetails } from './gateway.ts';
+import type {
+  BuiltProgram,
+  ClusterOverview,
+  CollectedValues,
+  JobDetails,
+  JobManagerGateway,
+  JobOverview,
+  ProgramRequest,
+  TaskManagerDetails,
+} from './gateway.ts';
 import type { JobArchiveOptions } from './job-archive.ts';
 import { jobOverviewOf } from './job-overview.ts';
 import { jobSettingsOf } from './job-settings.ts';
@@ -156,7 +165,9 @@ export class JobManager implements JobManagerGateway {
     return this.leader().dispatcher.jobResult(jobId, waitMs);
   }
 
-  async collected(jobId: JobId, request: { readonly collectId: string; readonly from: number; readonly waitMs: number }): Promise<CollectedValues> {
+  async collected(
+    jobId: JobId, request: { readonly collectId: string; readonly from: number; readonly waitMs: number },
+  ): Promise<CollectedValues> {
     return this.leader().dispatcher.collecting(jobId, request.collectId).poll(request.from, request.waitMs);
   }
 
@@ -192,7 +203,9 @@ export class JobManager implements JobManagerGateway {
     const { ports, loggers, heartbeat, callTimeoutMs, evenlySpreadOut, stores, makeCoordinator, archive } = this.options;
     this.logGrant(permit);
     const readArtifact = this.blobs.read;
-    const resourceManager = new ResourceManager({ ports, loggers, term: permit.term, heartbeat, callTimeoutMs, evenlySpreadOut, readArtifact });
+    const resourceManager = new ResourceManager({
+      ports, loggers, term: permit.term, heartbeat, callTimeoutMs, evenlySpreadOut, readArtifact,
+    });
     const jobSettings = (job: Readonly<Record<string, string>>) => jobSettingsOf({ ...this.configuration, ...job });
     const dispatcher = new Dispatcher({ ports, loggers, permit, stores, resourceManager, makeCoordinator, archive, jobSettings });
     this.leadership = { permit, resourceManager, dispatcher };
@@ -201,7 +214,9 @@ export class JobManager implements JobManagerGateway {
   private resign(reason: string): void {
     const { leadership } = this;
     if (!leadership) return;
-    this.runnerLog.info(`DefaultDispatcherRunner was revoked the leadership with leader id ${leadership.permit.sessionId}. Stopping the DispatcherLeaderProcess. (${reason})`);
+    this.runnerLog.info(
+      `DefaultDispatcherRunner was revoked the leadership with leader id ${leadership.permit.sessionId}. Stopping the DispatcherLeaderProcess. (${reason})`,
+    );
     this.leadership = null;
     this.ending = leadership.dispatcher.close().then(() => leadership.resourceManager.close());
   }
@@ -209,7 +224,9 @@ export class JobManager implements JobManagerGateway {
   private logGrant({ sessionId }: LeaderPermit): void {
     const { loggers } = this.options;
     const logger = (name: string): Logger => loggers.logger(`org.apache.flink.runtime.${name}`);
-    this.runnerLog.info(`DefaultDispatcherRunner was granted leadership with leader id ${sessionId}. Creating new DispatcherLeaderProcess.`);
+    this.runnerLog.info(
+      `DefaultDispatcherRunner was granted leadership with leader id ${sessionId}. Creating new DispatcherLeaderProcess.`,
+    );
     const processLog = logger('dispatcher.runner.SessionDispatcherLeaderProcess');
     processLog.info('Start SessionDispatcherLeaderProcess.');
     const serviceLog = logger('resourcemanager.ResourceManagerServiceImpl');
@@ -218,14 +235,20 @@ export class JobManager implements JobManagerGateway {
     processLog.info('Recover all persisted job graphs that are not finished, yet.');
     processLog.info('Successfully recovered 0 persisted job graphs.');
     const endpointLog = logger('rpc.pekko.PekkoRpcService');
-    endpointLog.info('Starting RPC endpoint for org.apache.flink.runtime.dispatcher.StandaloneDispatcher at pekko://flink/user/rpc/dispatcher_0 .');
-    endpointLog.info('Starting RPC endpoint for org.apache.flink.runtime.resourcemanager.StandaloneResourceManager at pekko://flink/user/rpc/resourcemanager_1 .');
+    endpointLog.info(
+      'Starting RPC endpoint for org.apache.flink.runtime.dispatcher.StandaloneDispatcher at pekko://flink/user/rpc/dispatcher_0 .',
+    );
+    endpointLog.info(
+      'Starting RPC endpoint for org.apache.flink.runtime.resourcemanager.StandaloneResourceManager at pekko://flink/user/rpc/resourcemanager_1 .',
+    );
     logger('resourcemanager.StandaloneResourceManager').info('Starting the resource manager.');
     logger('resourcemanager.slotmanager.FineGrainedSlotManager').info('Starting the slot manager.');
   }
 
   private leader(): Leadership {
-    if (!this.leadership) throw new ClusterError('NO_LEADER', 'Service temporarily unavailable due to an ongoing leader election. Please refresh.');
+    if (!this.leadership) {
+      throw new ClusterError('NO_LEADER', 'Service temporarily unavailable due to an ongoing leader election. Please refresh.');
+    }
     return this.leadership;
   }
 }

@@ -30,6 +30,8 @@ function restartStrategyFrom(configuration: Configuration): RestartStrategyOptio
         delayMs: configuration.get(options.failureRateDelay),
       };
     default:
-      throw new ClusterError('CONFIG_INVALID', `restart-strategy.type: ${kind} is not available in this version; use none, fixed-delay or failure-rate`);
+      throw new ClusterError(
+        'CONFIG_INVALID', `restart-strategy.type: ${kind} is not available in this version; use none, fixed-delay or failure-rate`,
+      );
   }
 }

@@ -53,7 +53,9 @@ export class CollectCoordinator implements CollectingCoordinator {
     this.unacknowledged.splice(0, this.unacknowledged.length, ...others);
   }
 
-  async poll(from: number, waitMs: number): Promise<{ readonly from: number; readonly values: readonly JsonValue[]; readonly ended: boolean }> {
+  async poll(
+    from: number, waitMs: number,
+  ): Promise<{ readonly from: number; readonly values: readonly JsonValue[]; readonly ended: boolean }> {
     this.forgetBefore(from);
     if (this.values.length === 0 && !this.hasEnded && waitMs > 0) await this.change(waitMs);
     const values = this.values.slice(from - this.first, from - this.first + ANSWER_VALUES_MAX);
@@ -75,7 +77,10 @@ export class CollectCoordinator implements CollectingCoordinator {
     this.values = this.values.slice(count);
     this.first += count;
     if (from !== this.first) {
-      throw new ClusterError('BAD_REQUEST', `collect '${this.collectId}': index ${from} is not here: values ${this.first} to ${this.first + this.values.length} are`);
+      throw new ClusterError(
+        'BAD_REQUEST',
+        `collect '${this.collectId}': index ${from} is not here: values ${this.first} to ${this.first + this.values.length} are`,
+      );
     }
     this.acknowledge();
   }

@@ -3,12 +3,21 @@ import type { JobGraph } from '../graph/job-graph.ts';
 import type { OperatorEvent, OperatorEventBody } from '../protocol/deployment.ts';
 import { ClusterError, errorInfo, type ErrorInfo } from '../protocol/errors.ts';
 import type { JobVertexId } from '../protocol/ids.ts';
-import { isCollecting, type CollectingCoordinator, type CoordinatedOperator, type CoordinatorMaker, type OperatorCoordinator } from './operator-coordinator.ts';
+import {
+  isCollecting,
+  type CollectingCoordinator,
+  type CoordinatedOperator,
+  type CoordinatorMaker,
+  type OperatorCoordinator,
+} from './operator-coordinator.ts';
 
 export interface CoordinatorHolderOptions {
   readonly jobGraph: JobGraph;
   readonly make: CoordinatorMaker;
-  readonly send: (target: { readonly vertexId: JobVertexId; readonly subtaskIndex: number; readonly nodeId: number }, body: OperatorEventBody) => void;
+  readonly send: (
+    target: { readonly vertexId: JobVertexId; readonly subtaskIndex: number; readonly nodeId: number },
+    body: OperatorEventBody,
+  ) => void;
   readonly fail: (error: ErrorInfo) => void;
 }
 

@@ -28,7 +28,9 @@ function runEnumerator(surroundings: CustomSourceSurroundings, place: Coordinate
   const settings = { args, configuration };
   if (program.kind === 'artifact') {
     const path = requirePath(surroundings, program.artifactId);
-    return surroundings.workers.run(path.then((artifactPath) => ({ artifactPath, settings, nodeId, parallelism: vertex.parallelism })), listener);
+    return surroundings.workers.run(
+      path.then((artifactPath) => ({ artifactPath, settings, nodeId, parallelism: vertex.parallelism })), listener,
+    );
   }
   const registered = surroundings.registeredProgram(program.id);
   if (registered === null) throw new ClusterError('ARTIFACT_NOT_FOUND', `no program '${program.id}' is registered in this process`);

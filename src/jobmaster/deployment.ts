@@ -52,7 +52,9 @@ function inputOf(edge: JobEdge, consumer: Execution, find: Find): InputDeploymen
   return { edgeIndex: edge.index, channels };
 }
 
-function channelOf(edge: JobEdge, ends: { readonly producer: Execution; readonly consumer: Execution; readonly peer: Execution }): ChannelDeployment {
+function channelOf(
+  edge: JobEdge, ends: { readonly producer: Execution; readonly consumer: Execution; readonly peer: Execution },
+): ChannelDeployment {
   return {
     channelId: `${edge.index}:${ends.producer.subtaskIndex}:${ends.consumer.subtaskIndex}`,
     producer: ends.producer.attemptId,
@@ -66,6 +68,8 @@ function locationOf(execution: Execution): TaskLocation {
 }
 
 function countsOf(edge: JobEdge, { vertices }: JobGraph): { readonly producers: number; readonly consumers: number } {
-  const parallelism = (id: JobVertexId): number => present(vertices.find((vertex) => vertex.id === id), 'an edge joins two vertices').parallelism;
+  const parallelism = (id: JobVertexId): number => {
+    return present(vertices.find((vertex) => vertex.id === id), 'an edge joins two vertices').parallelism;
+  };
   return { producers: parallelism(edge.sourceVertex), consumers: parallelism(edge.targetVertex) };
 }

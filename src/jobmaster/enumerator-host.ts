@@ -26,7 +26,9 @@ export type SendToReader = (subtaskIndex: number, body: OperatorEventBody) => vo
 export function customSourceOf(graph: StreamGraph, nodeId: number): Source<unknown> {
   const spec = graph.nodes.find(({ id }) => id === nodeId)?.spec;
   if (spec?.kind === 'source.custom') return spec.user.source;
-  throw new ClusterError('PLAN_MISMATCH', `operator ${nodeId} of the rebuilt program is no user-defined source: the program builds different plans`);
+  throw new ClusterError(
+    'PLAN_MISMATCH', `operator ${nodeId} of the rebuilt program is no user-defined source: the program builds different plans`,
+  );
 }
 
 export class EnumeratorHost {
@@ -95,6 +97,8 @@ export class EnumeratorHost {
 
   private registered(subtaskIndex: number): number {
     if (this.readers.has(subtaskIndex)) return subtaskIndex;
-    throw new ClusterError('USER_CODE', `the enumerator addressed subtask ${subtaskIndex}, whose reader is not registered (see registeredReaders())`);
+    throw new ClusterError(
+      'USER_CODE', `the enumerator addressed subtask ${subtaskIndex}, whose reader is not registered (see registeredReaders())`,
+    );
   }
 }

@@ -48,7 +48,9 @@ export class EnumeratorWorkers {
 
   /** Starts a worker as soon as `work` is known. Faults, OVERLOADED among them, go to the listener. */
   run(work: Promise<EnumeratorWork>, listener: EnumeratorListener): EnumeratorRunner {
-    if (this.running.size >= WORKERS_MAX) throw new ClusterError('OVERLOADED', `${WORKERS_MAX} split enumerators run at this JobManager already`);
+    if (this.running.size >= WORKERS_MAX) {
+      throw new ClusterError('OVERLOADED', `${WORKERS_MAX} split enumerators run at this JobManager already`);
+    }
     const thread: EnumeratorThread = new EnumeratorThread(this.settings, listener, () => this.running.delete(thread));
     this.running.add(thread);
     work.then((known) => thread.begin(known), (thrown: unknown) => thread.fail(errorInfo(thrown, 'PROGRAM_INVALID')));
@@ -85,7 +87,9 @@ class EnumeratorThread implements EnumeratorRunner {
     worker.unref();
     worker.on('message', (message: FromEnumerator) => this.onMessage(message));
     worker.on('error', (error) => this.fail(errorInfo(error, 'USER_CODE')));
-    worker.on('exit', (code) => this.fail(errorInfo(new ClusterError('USER_CODE', `the split enumerator ended its thread with code ${code}`))));
+    worker.on(
+      'exit', (code) => this.fail(errorInfo(new ClusterError('USER_CODE', `the split enumerator ended its thread with code ${code}`))),
+    );
     this.worker = worker;
     for (const command of this.early.splice(0)) worker.postMessage(command);
   }

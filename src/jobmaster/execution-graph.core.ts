@@ -35,7 +35,13 @@ export interface Execution {
 /** What changed. */
 export type Transition =
   | { readonly kind: 'jobStatus'; readonly from: JobStatus; readonly to: JobStatus; readonly error: ErrorInfo | null }
-  | { readonly kind: 'executionState'; readonly execution: Execution; readonly from: ExecutionState; readonly to: ExecutionState; readonly error: ErrorInfo | null };
+  | {
+    readonly kind: 'executionState';
+    readonly execution: Execution;
+    readonly from: ExecutionState;
+    readonly to: ExecutionState;
+    readonly error: ErrorInfo | null;
+  };
 
 /** What a TaskManager reported of an attempt. */
 export interface AttemptFigures {
@@ -70,7 +76,10 @@ export class ExecutionGraph {
     this.id = id;
     this.timestampsMs = { INITIALIZING: jobGraph.submittedAtMs, CREATED: nowMs };
     this.subtasks = jobGraph.vertices.map((vertex) =>
-      Array.from({ length: vertex.parallelism }, (_, subtaskIndex) => this.newAttempt({ vertex, subtaskIndex, attemptNumber: 0, generation: 1 }, nowMs)),
+      Array.from(
+        { length: vertex.parallelism },
+        (_, subtaskIndex) => this.newAttempt({ vertex, subtaskIndex, attemptNumber: 0, generation: 1 }, nowMs),
+      ),
     );
   }
 

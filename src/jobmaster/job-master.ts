@@ -55,7 +55,9 @@ export class JobMaster implements JobListener {
     this.log = loggers.logger('org.apache.flink.runtime.jobmaster.JobMaster');
     this.graphLog = loggers.logger('org.apache.flink.runtime.executiongraph.ExecutionGraph');
     this.lastChangeMs = ports.clock.nowMs();
-    this.core = new SchedulerCore({ jobGraph, executionGraphId: ports.random.hex(16), restartStrategy, slotRequestTimeoutMs }, this.lastChangeMs);
+    this.core = new SchedulerCore(
+      { jobGraph, executionGraphId: ports.random.hex(16), restartStrategy, slotRequestTimeoutMs }, this.lastChangeMs,
+    );
     this.coordinators = new CoordinatorHolder({
       jobGraph,
       make: options.makeCoordinator,
@@ -124,7 +126,9 @@ export class JobMaster implements JobListener {
     }
     for (const execution of this.core.graph.executions()) {
       if (execution.location?.resourceId !== resourceId || !isKnownThere(execution) || reported.has(execution.attemptId)) continue;
-      const error = errorInfo(new ClusterError('TASK_MANAGER_LOST', `TaskManager ${resourceId} does not run ${spellExecution(execution)} any more`));
+      const error = errorInfo(
+        new ClusterError('TASK_MANAGER_LOST', `TaskManager ${resourceId} does not run ${spellExecution(execution)} any more`),
+      );
       this.mailbox.post({ kind: 'attemptLost', attemptId: execution.attemptId, error });
     }
   }
@@ -177,7 +181,9 @@ export class JobMaster implements JobListener {
   private deploy({ resourceId, tasks }: Extract<SchedulerEffect, { kind: 'deploy' }>): void {
     for (const { execution } of tasks) this.logDeployment(execution);
     const lose = (thrown: unknown): void => {
-      for (const { execution } of tasks) this.mailbox.post({ kind: 'attemptLost', attemptId: execution.attemptId, error: errorInfo(thrown, 'TASK_MANAGER_LOST') });
+      for (const { execution } of tasks) {
+        this.mailbox.post({ kind: 'attemptLost', attemptId: execution.attemptId, error: errorInfo(thrown, 'TASK_MANAGER_LOST') });
+      }
     };
     this.call(resourceId, (session) => session.deployTasks(this.jobGraph, tasks.map(({ deployment }) => deployment)), lose);
   }
@@ -188,7 +194,9 @@ export class JobMaster implements JobListener {
     if (location) this.call(location.resourceId, (session) => session.cancelTask({ jobId, attemptId, generation }));
   }
 
-  private sendToSubtask(target: { readonly vertexId: JobVertexId; readonly subtaskIndex: number; readonly nodeId: number }, body: OperatorEventBody): void {
+  private sendToSubtask(
+    target: { readonly vertexId: JobVertexId; readonly subtaskIndex: number; readonly nodeId: number }, body: OperatorEventBody,
+  ): void {
     const { jobId } = this.jobGraph;
     const { attemptId, generation, location, state } = this.core.graph.executionOf(target.vertexId, target.subtaskIndex);
     if (!location || isTerminalExecutionState(state)) return;
@@ -196,8 +204,13 @@ export class JobMaster implements JobListener {
     this.call(location.resourceId, (session) => session.sendOperatorEvent({ jobId, generation, attemptId, subtaskIndex, nodeId }, body));
   }
 
-  private call(resourceId: ResourceId, act: (session: ReturnType<ResourceManager['session']>) => void | Promise<void>, onFault?: (thrown: unknown) => void): void {
-    const fault = onFault ?? ((thrown: unknown) => this.log.info(`A call to TaskManager ${resourceId} failed: ${errorInfo(thrown).message}`));
+  private call(
+    resourceId: ResourceId,
+    act: (session: ReturnType<ResourceManager['session']>) => void | Promise<void>,
+    onFault?: (thrown: unknown) => void,
+  ): void {
+    const report = (thrown: unknown): void => this.log.info(`A call to TaskManager ${resourceId} failed: ${errorInfo(thrown).message}`);
+    const fault = onFault ?? report;
     try {
       void Promise.resolve(act(this.options.resourceManager.session(resourceId))).catch(fault);
     } catch (thrown) {
@@ -236,7 +249,9 @@ export class JobMaster implements JobListener {
     const regions = this.core.graph.regionCount();
     const topologyLog = this.options.loggers.logger('org.apache.flink.runtime.scheduler.adapter.DefaultExecutionTopology');
     topologyLog.info(`Built ${regions} new pipelined regions in 0 ms, total ${regions} pipelined regions currently.`);
-    this.log.info('No state backend has been configured, using default (HashMap) org.apache.flink.runtime.state.hashmap.HashMapStateBackend');
+    this.log.info(
+      'No state backend has been configured, using default (HashMap) org.apache.flink.runtime.state.hashmap.HashMapStateBackend',
+    );
     this.log.info('State backend loader loads the state backend as HashMapStateBackend');
     this.log.info("Checkpoint storage is set to 'jobmanager'");
     this.log.info('No checkpoint found during restore.');

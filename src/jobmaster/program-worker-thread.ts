@@ -30,7 +30,10 @@ async function build(request: BuildRequest): Promise<ProgramBuild> {
   const jobGraph = jobGraphOf(graph, { jobId, program: request.program, args, configuration, submittedAtMs });
   if (expectedPlanDigest !== null && expectedPlanDigest !== jobGraph.planDigest) {
     const text = `the plan built at the JobManager (digest ${jobGraph.planDigest}) is not the client's (${expectedPlanDigest})`;
-    throw new ClusterError('PLAN_MISMATCH', `${text}. Use the same version of drey on both sides, and no values in the build function that differ between machines.`);
+    throw new ClusterError(
+      'PLAN_MISMATCH',
+      `${text}. Use the same version of drey on both sides, and no values in the build function that differ between machines.`,
+    );
   }
   return { jobGraph, executionPlan: executionPlanOf(graph) };
 }

@@ -87,15 +87,26 @@ export class ProgramWorkers {
 
   private ask(worker: Worker, request: BuildRequest): Promise<BuildAnswer> {
     return new Promise((resolve, reject) => {
-      const text = `building the program took longer than ${this.timeoutMs} ms; the build function only describes the job and must return at once`;
+      const advice = 'the build function only describes the job and must return at once';
+      const text = `building the program took longer than ${this.timeoutMs} ms; ${advice}`;
       const deadline = this.clock.after(this.timeoutMs, () => reject(new ClusterError('DEADLINE_EXCEEDED', text)));
       const settle = (act: () => void): void => {
         deadline.cancel();
         act();
       };
       worker.once('message', (answer: BuildAnswer) => settle(() => resolve(answer)));
-      worker.once('error', (error) => settle(() => reject(new ClusterError('PROGRAM_INVALID', `building the program failed: ${error.message}`, { cause: error }))));
-      worker.once('exit', (code) => settle(() => reject(new ClusterError('PROGRAM_INVALID', `the program ended its thread with code ${code} while it was built`))));
+      worker.once(
+        'error',
+        (error) => settle(() => reject(
+          new ClusterError('PROGRAM_INVALID', `building the program failed: ${error.message}`, { cause: error }),
+        )),
+      );
+      worker.once(
+        'exit',
+        (code) => settle(() => reject(
+          new ClusterError('PROGRAM_INVALID', `the program ended its thread with code ${code} while it was built`),
+        )),
+      );
       worker.postMessage(request);
     });
   }

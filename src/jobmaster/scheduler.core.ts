@@ -42,7 +42,11 @@ export type SchedulerEffect =
   | Transition
   | SlotPoolEffect
   /** Deploy these attempts, all at one TaskManager. */
-  | { readonly kind: 'deploy'; readonly resourceId: ResourceId; readonly tasks: readonly { readonly execution: Execution; readonly deployment: TaskDeployment }[] }
+  | {
+    readonly kind: 'deploy';
+    readonly resourceId: ResourceId;
+    readonly tasks: readonly { readonly execution: Execution; readonly deployment: TaskDeployment }[];
+  }
   | { readonly kind: 'cancelTask'; readonly execution: Execution }
   /** For the operator coordinators. */
   | { readonly kind: 'subtaskFailed'; readonly execution: Execution; readonly error: ErrorInfo }
@@ -84,7 +88,9 @@ export class SchedulerCore {
   /** Applies one event; returns the effects to perform, in order. `nowMs`: wall clock. */
   step(event: SchedulerEvent, nowMs: number): SchedulerEffect[] {
     this.nowMs = nowMs;
-    if (isGloballyTerminal(this.graph.status)) return event.kind === 'slotOffered' ? this.pool.step({ kind: 'offered', slot: event.slot }) : [];
+    if (isGloballyTerminal(this.graph.status)) {
+      return event.kind === 'slotOffered' ? this.pool.step({ kind: 'offered', slot: event.slot }) : [];
+    }
     return [...this.apply(event), ...this.settle()];
   }
 
@@ -151,11 +157,14 @@ export class SchedulerCore {
   }
 
   private slotOf({ vertex, subtaskIndex }: Execution): PooledSlot {
-    return present(this.pool.slotAt(sharedSlotOf(vertex.slotSharingGroup, subtaskIndex)), 'every place has a slot once the request is fulfilled');
+    return present(
+      this.pool.slotAt(sharedSlotOf(vertex.slotSharingGroup, subtaskIndex)), 'every place has a slot once the request is fulfilled',
+    );
   }
 
   private slotLost(allocationId: AllocationId, error: ErrorInfo): SchedulerEffect[] {
-    const lost = this.graph.executions().filter((execution) => execution.allocationId === allocationId && !isTerminalExecutionState(execution.state));
+    const inSlot = this.graph.executions().filter((execution) => execution.allocationId === allocationId);
+    const lost = inSlot.filter(({ state }) => !isTerminalExecutionState(state));
     return [...this.poolStep({ kind: 'lost', allocationId }), ...lost.flatMap((execution) => this.lose(execution, error))];
   }
 
@@ -198,7 +207,12 @@ export class SchedulerCore {
   private fail(error: ErrorInfo, execution: Execution | null): SchedulerEffect[] {
     const { status } = this.graph;
     if (status === 'CANCELLING' || status === 'FAILING') return [];
-    this.graph.recordFailure({ error, timestampMs: this.nowMs, taskName: execution && spellFailed(execution), location: execution?.location ?? null });
+    this.graph.recordFailure({
+      error,
+      timestampMs: this.nowMs,
+      taskName: execution && spellFailed(execution),
+      location: execution?.location ?? null,
+    });
     if (status === 'RESTARTING' && execution && this.restarting.has(execution.vertex.id)) return [];
     const delayMs = this.options.restartStrategy.onFailure(this.nowMs);
     return delayMs === null ? this.failForGood(error) : this.beginRestart(execution, delayMs);

@@ -83,7 +83,10 @@ export class SourceCoordinator implements OperatorCoordinator {
     const late = new ClusterError('DEADLINE_EXCEEDED', `listing the files of ${path} took longer than ${LISTING_TIMEOUT_MS} ms`);
     const deadline = this.after(LISTING_TIMEOUT_MS, () => answer({ kind: 'listingFailed', error: errorInfo(late) }));
     listInputFiles(this.options.files, path)
-      .then((files) => answer({ kind: 'filesListed', files }), (thrown: unknown) => answer({ kind: 'listingFailed', error: this.fault(thrown) }))
+      .then(
+        (files) => answer({ kind: 'filesListed', files }),
+        (thrown: unknown) => answer({ kind: 'listingFailed', error: this.fault(thrown) }),
+      )
       .finally(() => this.cancel(deadline))
       .catch((thrown: unknown) => this.context.fail(errorInfo(thrown)));
   }

@@ -62,6 +62,8 @@ const terminal: Terminal = {
 try {
   process.exitCode = await runCommandLine(process.argv.slice(2), loadSettings, terminal);
 } catch (error) {
-  process.stderr.write(`Fatal error while running command line interface.\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(
+    `Fatal error while running command line interface.\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
   process.exitCode = EXIT_EARLY_DEATH;
 }

@@ -55,7 +55,9 @@ export async function runDaemon(names: DaemonNames, start: (daemon: Daemon) => P
   const die = (code: number, what: string, cause: unknown): never => {
     logger.error(what, cause);
     log.flush();
-    if (process.env['DREY_LOG_CONSOLE'] === undefined) process.stderr.write(`${what} ${cause instanceof Error ? cause.message : String(cause)}\n`);
+    if (process.env['DREY_LOG_CONSOLE'] === undefined) {
+      process.stderr.write(`${what} ${cause instanceof Error ? cause.message : String(cause)}\n`);
+    }
     process.exit(code);
   };
   process.on('uncaughtException', (error) => die(EXIT_RUNTIME_FAILURE, `Fatal error in ${names.component}.`, error));
@@ -66,8 +68,8 @@ export async function runDaemon(names: DaemonNames, start: (daemon: Daemon) => P
     const stop = await start({ configuration, log, logFile, ready: announceReady });
     stopOnSignal(names, { logger, log, stop });
   } catch (error) {
-    const what = error instanceof ClusterError ? `Could not start ${names.component}: ${error.code}.` : `Could not start ${names.component}.`;
-    die(EXIT_STARTUP_FAILURE, what, error);
+    const code = error instanceof ClusterError ? `: ${error.code}` : '';
+    die(EXIT_STARTUP_FAILURE, `Could not start ${names.component}${code}.`, error);
   }
 }
 
@@ -135,8 +137,12 @@ function logWords(logger: Logger, title: string, words: readonly string[]): void
 function loadLogged(confDirectory: string | null, dynamic: readonly string[], log: ProcessLog): Configuration {
   const logger = log.logger('org.apache.flink.configuration.GlobalConfiguration');
   const { configuration, findings, path } = readConfiguration(confDirectory, dynamic);
-  if (path === null) logger.warn(`There is no flink-conf.yaml or config.yaml in ${confDirectory ?? 'any conf directory'}; every key has its default.`);
-  else logger.info(`Using ${path.endsWith('flink-conf.yaml') ? 'legacy' : 'standard'} YAML parser to load flink configuration file from ${path}.`);
+  if (path === null) {
+    logger.warn(`There is no flink-conf.yaml or config.yaml in ${confDirectory ?? 'any conf directory'}; every key has its default.`);
+  } else {
+    const dialect = path.endsWith('flink-conf.yaml') ? 'legacy' : 'standard';
+    logger.info(`Using ${dialect} YAML parser to load flink configuration file from ${path}.`);
+  }
   for (const { key, text, origin } of configuration.shown()) {
     logger.info(`Loading ${origin.kind === 'dynamic' ? 'dynamic ' : ''}configuration property: ${key}, ${text}`);
   }
@@ -154,7 +160,9 @@ function announceReady(): void {
   closeSync(fd);
 }
 
-function stopOnSignal(names: DaemonNames, process_: { readonly logger: Logger; readonly log: ProcessLog; readonly stop: () => Promise<void> }): void {
+function stopOnSignal(
+  names: DaemonNames, process_: { readonly logger: Logger; readonly log: ProcessLog; readonly stop: () => Promise<void> },
+): void {
   const { logger, log, stop } = process_;
   let isStopping = false;
   const onSignal = (signal: NodeJS.Signals, number: number): void => {

@@ -39,7 +39,9 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
   logger.info('Install default filesystem.');
   logger.info('Install security context.');
   logger.info('Initializing cluster services.');
-  const workingDirectory = join(configuration.get(options.processWorkingDirectory) ?? temporaryDirectory(configuration, tmpdir()), `jm_${ports.random.hex(16)}`);
+  const workingDirectory = join(
+    configuration.get(options.processWorkingDirectory) ?? temporaryDirectory(configuration, tmpdir()), `jm_${ports.random.hex(16)}`,
+  );
   logger.info(`Using working directory: ${workingDirectory}.`);
   const advertisedHost = configuration.get(options.jobManagerRpcAddress);
   const blobDirectory = configuration.get(options.blobStorageDirectory) ?? join(workingDirectory, 'blobStorage');
@@ -67,7 +69,8 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
     makeCoordinator: coordinators(blobDirectory),
     configuration: flatTexts(configuration),
   });
-  const rest = await RestServer.start(jobManager, restOptions(daemon, { advertisedHost, workingDirectory })).catch(async (error: unknown) => {
+  const restStart = RestServer.start(jobManager, restOptions(daemon, { advertisedHost, workingDirectory }));
+  const rest = await restStart.catch(async (error: unknown) => {
     await jobManager.close();
     throw error;
   });
@@ -76,7 +79,9 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
   endpointLog.info(`Web frontend listening at ${rest.address}.`);
   daemon.ready();
   return async () => {
-    logger.info(`Shutting ${NAMES.component} down with application status UNKNOWN. Diagnostics Cluster entrypoint has been closed externally..`);
+    logger.info(
+      `Shutting ${NAMES.component} down with application status UNKNOWN. Diagnostics Cluster entrypoint has been closed externally..`,
+    );
     await rest.close();
     endpointLog.info('Shut down complete.');
     await jobManager.close();

@@ -26,7 +26,9 @@ export function findConfDirectory(explicit: string | undefined): string | null {
 }
 
 /** Loads the directory's configuration file with `-D` pairs on top. Throws CONFIG_INVALID, which lists every error. */
-export function readConfiguration(confDirectory: string | null, dynamic: readonly string[]): LoadedConfiguration & { readonly path: string | null } {
+export function readConfiguration(
+  confDirectory: string | null, dynamic: readonly string[],
+): LoadedConfiguration & { readonly path: string | null } {
   const paths = confDirectory === null ? [] : CONFIGURATION_FILES.map((name) => join(confDirectory, name));
   const path = paths.find((candidate) => existsSync(candidate)) ?? null;
   const file = path === null ? null : { path, text: readFileSync(path, 'utf8') };

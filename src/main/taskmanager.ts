@@ -27,7 +27,9 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
   const host = configuration.get(options.taskManagerHost) ?? 'localhost';
   log.logger(NAMES.logger).info(`Using configured hostname/address for TaskManager: ${host}.`);
   const slotCount = configuration.get(options.taskManagerSlots);
-  const workingDirectory = join(configuration.get(options.processWorkingDirectory) ?? temporaryDirectory(configuration, tmpdir()), `tm_${ports.random.hex(16)}`);
+  const workingDirectory = join(
+    configuration.get(options.processWorkingDirectory) ?? temporaryDirectory(configuration, tmpdir()), `tm_${ports.random.hex(16)}`,
+  );
   log.logger(NAMES.logger).info(`Using working directory: WorkingDirectory(${workingDirectory})`);
   const broker = new TaskManagerChannels({
     ports,
@@ -38,7 +40,9 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
     ports,
     loggers: log,
     transport: wsTransport,
-    retrieval: standaloneRetrieval({ host: configuration.get(options.jobManagerRpcAddress), port: configuration.get(options.jobManagerRpcPort) }),
+    retrieval: standaloneRetrieval({
+      host: configuration.get(options.jobManagerRpcAddress), port: configuration.get(options.jobManagerRpcPort),
+    }),
     registration: registrationOptions(configuration),
     slotHost: new ThreadSlotHost({ oldSpaceSizeMbMax: Math.floor(budget.taskHeap / slotCount / 2 ** 20) }),
     broker,
@@ -114,7 +118,9 @@ function processMetrics(budget: MemoryBudget): TaskManagerMetrics {
 
 function logBudget({ log }: Daemon, budget: MemoryBudget): void {
   const logger = log.logger('org.apache.flink.runtime.taskexecutor.TaskManagerRunner');
-  const line = (what: string, sizeBytes: number): void => logger.info(`  ${what.padEnd(31)}${(sizeBytes / 2 ** 20).toFixed(3)}mb (${sizeBytes} bytes)`);
+  const line = (
+    what: string, sizeBytes: number,
+  ): void => logger.info(`  ${what.padEnd(31)}${(sizeBytes / 2 ** 20).toFixed(3)}mb (${sizeBytes} bytes)`);
   logger.info('Final TaskExecutor Memory configuration (caps, not reservations):');
   line('Total Process Memory:', budget.totalProcess);
   line('  Total Flink Memory:', budget.totalFlink);

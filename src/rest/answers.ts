@@ -49,10 +49,11 @@ export function installErrorAnswers(server: FastifyInstance, log: Logger): void 
     const problem = Value.Errors(typed, candidate).First();
     if (!problem) return { value: candidate };
     const where = `${PART_NAMES[httpPart ?? ''] ?? 'request'} (${problem.path.slice(1).replaceAll('/', '.') || 'whole'})`;
+    const value = JSON.stringify(problem.value);
     const text =
       httpPart === 'body'
         ? `Request did not match expected format: ${where}: ${problem.message}.`
-        : `Bad request, could not parse parameters: Cannot resolve ${where} from value ${JSON.stringify(problem.value)}: ${problem.message}.`;
+        : `Bad request, could not parse parameters: Cannot resolve ${where} from value ${value}: ${problem.message}.`;
     return { error: badRequest(text) };
   });
   server.setSerializerCompiler(() => (body) => JSON.stringify(body));
@@ -67,7 +68,11 @@ export function installErrorAnswers(server: FastifyInstance, log: Logger): void 
       return answer(reply, error.statusCode, [`${HANDLER_EXCEPTION}: ${error.message}`]);
     }
     log.error(`Unhandled exception at ${request.method} ${request.url}.`, error);
-    return answer(reply, 500, ['Internal server error.', `<Exception on server side:\n${error.stack ?? error.message}\nEnd of exception on server side>`]);
+    return answer(
+      reply,
+      500,
+      ['Internal server error.', `<Exception on server side:\n${error.stack ?? error.message}\nEnd of exception on server side>`],
+    );
   });
 }
 

@@ -40,7 +40,9 @@ export class JarStore {
     const name = basename(fileName.replaceAll('\\', '/'));
     if (!PROGRAM_NAME.test(name)) {
       content.resume();
-      throw badRequest(`Only Jar files are allowed. (A program is a bundled ES module named *.mjs, *.js or *.jar; this upload is named ${JSON.stringify(name)}.)`);
+      throw badRequest(
+        `Only Jar files are allowed. (A program is a bundled ES module named *.mjs, *.js or *.jar; this upload is named ${JSON.stringify(name)}.)`,
+      );
     }
     await mkdir(this.directory, { recursive: true });
     const temporary = join(this.directory, `.${this.random.hex(8)}.uploading`);
@@ -90,7 +92,9 @@ export class JarStore {
     let first = true;
     content.on('data', (chunk: Buffer) => {
       if (first && chunk.subarray(0, ZIP_MAGIC.length).equals(ZIP_MAGIC)) {
-        content.destroy(badRequest('This is a Java archive: Drey runs programs in TypeScript, bundled into one ES module (`flink run` does that).'));
+        content.destroy(
+          badRequest('This is a Java archive: Drey runs programs in TypeScript, bundled into one ES module (`flink run` does that).'),
+        );
       }
       first = false;
       hash.update(chunk);

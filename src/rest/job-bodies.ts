@@ -6,7 +6,13 @@ import type { JobDetails, JobOverview, SubtaskDetails, VertexDetails } from '../
 import { restPlanOf } from '../graph/plan-json.ts';
 import type { AccumulatorValue, TaskIoMetrics } from '../protocol/deployment.ts';
 import type { JsonObject, JsonValue } from '../protocol/json.ts';
-import { EXECUTION_TRANSITIONS, JOB_TRANSITIONS, isTerminalExecutionState, type ExecutionState, type JobStatus } from '../protocol/states.ts';
+import {
+  EXECUTION_TRANSITIONS,
+  JOB_TRANSITIONS,
+  isTerminalExecutionState,
+  type ExecutionState,
+  type JobStatus,
+} from '../protocol/states.ts';
 import { stackTrace } from './answers.ts';
 import { distribution } from './distribution.ts';
 
@@ -166,7 +172,9 @@ export function exceptionsBody(job: JobDetails, countMax: number): JsonObject {
 /** `GET /jobs/:jobid/config`. */
 export function jobConfigBody(job: JobDetails): JsonObject {
   const configuration = job.jobGraph.configuration;
-  const userConfig = Object.entries(job.jobGraph.args).map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)]);
+  const userConfig = Object.entries(job.jobGraph.args).map(([key, value]) => [
+    key, typeof value === 'string' ? value : JSON.stringify(value),
+  ]);
   return {
     jid: job.jobId,
     name: job.name,
@@ -182,7 +190,9 @@ export function jobConfigBody(job: JobDetails): JsonObject {
 
 /** The state that stands for several subtasks: the first of Flink's order of weight that any of them is in. */
 export function jobVertexState(subtasks: readonly SubtaskDetails[]): ExecutionState {
-  const order: ExecutionState[] = ['FAILED', 'CANCELING', 'CANCELED', 'RECONCILING', 'CREATED', 'SCHEDULED', 'DEPLOYING', 'INITIALIZING', 'RUNNING'];
+  const order: ExecutionState[] = [
+    'FAILED', 'CANCELING', 'CANCELED', 'RECONCILING', 'CREATED', 'SCHEDULED', 'DEPLOYING', 'INITIALIZING', 'RUNNING',
+  ];
   const present = new Set(subtasks.map((subtask) => subtask.state));
   return order.find((state) => present.has(state)) ?? 'FINISHED';
 }
@@ -251,10 +261,9 @@ function aggregatedBody(subtasks: readonly SubtaskDetails[], nowMs: number): Jso
 /** How long the subtask was in each state it has entered; the current one counts until now. */
 function statusDurations(subtask: SubtaskDetails, nowMs: number): Record<string, number> {
   const entered = Object.entries(subtask.stateTimestampsMs).sort((a, b) => a[1] - b[1]);
-  const isCounted = (state: string): boolean => !isTerminalExecutionState(state as ExecutionState);
-  return Object.fromEntries(
-    entered.map(([state, atMs], i): [string, number] => [state, (entered[i + 1]?.[1] ?? nowMs) - atMs]).filter(([state]) => isCounted(state)),
-  );
+  const isCounted = ([state]: readonly [string, number]): boolean => !isTerminalExecutionState(state as ExecutionState);
+  const durations = entered.map(([state, atMs], i): [string, number] => [state, (entered[i + 1]?.[1] ?? nowMs) - atMs]);
+  return Object.fromEntries(durations.filter(isCounted));
 }
 
 function placeOf(subtask: SubtaskDetails): { host: string; endpoint: string } {

@@ -32,7 +32,8 @@ export function installJobRoutes(server: FastifyInstance, gateway: JobManagerGat
     'user-task-accumulators': bodies.accumulatorList(job(params).accumulators),
     'serialized-user-task-accumulators': {},
   }));
-  server.get('/jobs/:jobid/exceptions', { schema: { params: schemas.JobParams, querystring: schemas.ExceptionsQuery } }, ({ params, query }) => {
+  const exceptionsSchema = { params: schemas.JobParams, querystring: schemas.ExceptionsQuery };
+  server.get('/jobs/:jobid/exceptions', { schema: exceptionsSchema }, ({ params, query }) => {
     const { maxExceptions } = query as schemas.ExceptionsQuery;
     return bodies.exceptionsBody(job(params), maxExceptions === undefined ? EXCEPTIONS_DEFAULT : Number(maxExceptions));
   });
@@ -40,7 +41,9 @@ export function installJobRoutes(server: FastifyInstance, gateway: JobManagerGat
 
   server.get('/jobs/:jobid/vertices/:vertexid', ofVertex, ({ params }) => bodies.vertexBody(vertex(params), nowMs()));
   server.get('/jobs/:jobid/vertices/:vertexid/subtasktimes', ofVertex, ({ params }) => bodies.subtaskTimesBody(vertex(params), nowMs()));
-  server.get('/jobs/:jobid/vertices/:vertexid/taskmanagers', ofVertex, ({ params }) => bodies.vertexTaskManagersBody(vertex(params), nowMs()));
+  server.get(
+    '/jobs/:jobid/vertices/:vertexid/taskmanagers', ofVertex, ({ params }) => bodies.vertexTaskManagersBody(vertex(params), nowMs()),
+  );
   server.get('/jobs/:jobid/vertices/:vertexid/accumulators', ofVertex, ({ params }) => {
     const found = vertex(params);
     return { id: found.id, 'user-accumulators': found.subtasks.flatMap((subtask) => bodies.accumulatorList(subtask.accumulators)) };
@@ -52,7 +55,8 @@ export function installJobRoutes(server: FastifyInstance, gateway: JobManagerGat
     return bodies.subtaskBody(subtask, nowMs());
   });
 
-  server.patch('/jobs/:jobid', { schema: { params: schemas.JobParams, querystring: schemas.CancelQuery } }, async ({ params, query }, reply) => {
+  const cancelSchema = { params: schemas.JobParams, querystring: schemas.CancelQuery };
+  server.patch('/jobs/:jobid', { schema: cancelSchema }, async ({ params, query }, reply) => {
     if (!options.cancelEnabled) throw new RequestError(403, 'Cancelling jobs through REST is switched off (web.cancel.enable: false).');
     const { jobid } = params as schemas.JobParams;
     if ((query as schemas.CancelQuery).mode === 'stop') {
@@ -62,9 +66,13 @@ export function installJobRoutes(server: FastifyInstance, gateway: JobManagerGat
     return reply.code(202).send({});
   });
   server.post('/jobs', () => {
-    throw new RequestError(400, 'Serialized job graphs of Java clients are not accepted. Upload the bundled program (POST /jars/upload) and run it (POST /jars/:jarid/run).');
+    throw new RequestError(
+      400,
+      'Serialized job graphs of Java clients are not accepted. Upload the bundled program (POST /jars/upload) and run it (POST /jars/:jarid/run).',
+    );
   });
-  server.post('/jobs/:jobid/coordinators/:operatorid', { schema: { params: schemas.CollectParams, body: schemas.CollectBody } }, async ({ params, body }) => {
+  const collectSchema = { params: schemas.CollectParams, body: schemas.CollectBody };
+  server.post('/jobs/:jobid/coordinators/:operatorid', { schema: collectSchema }, async ({ params, body }) => {
     const { from, waitMs } = body as schemas.CollectBody;
     const { operatorid } = params as schemas.CollectParams;
     const collected = await gateway.collected(jobIdOf(params), { collectId: operatorid, from, waitMs: waitMs ?? 0 });
@@ -102,7 +110,9 @@ async function cancel(gateway: JobManagerGateway, jobId: JobId): Promise<void> {
     await gateway.cancelJob(jobId);
   } catch (error) {
     if (error instanceof ClusterError && error.code === 'JOB_NOT_FOUND') {
-      throw new RequestError(404, `org.apache.flink.runtime.rest.handler.RestHandlerException: Job could not be found.\nCaused by: ${error.message}`);
+      throw new RequestError(
+        404, `org.apache.flink.runtime.rest.handler.RestHandlerException: Job could not be found.\nCaused by: ${error.message}`,
+      );
     }
     if (error instanceof ClusterError && error.code === 'JOB_ALREADY_TERMINATED') {
       const { status } = findJob(gateway, jobId);

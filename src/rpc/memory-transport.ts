@@ -1,6 +1,13 @@
 /** Connections inside one process, for MiniCluster. Messages arrive in a microtask, in order, and are not copied. */
 import { ClusterError } from '../protocol/errors.ts';
-import { spellAddress, type Connection, type ConnectionListener, type RpcAddress, type RpcListener, type RpcTransport } from './transport.ts';
+import {
+  spellAddress,
+  type Connection,
+  type ConnectionListener,
+  type RpcAddress,
+  type RpcListener,
+  type RpcTransport,
+} from './transport.ts';
 
 /** First port handed out when 0 is asked for. No socket is bound: the number only names the listener. */
 const FIRST_PORT = 1;

@@ -102,7 +102,9 @@ export class RpcPeer {
     if (this.closed) return;
     const { epoch, incarnation } = this.options.fence.term;
     const bytes = frameCodec.encode({ version: FRAME_VERSION, kind: FRAME_KINDS[kind], epoch, incarnation, ...fields });
-    if (bytes.length > MESSAGE_SIZE_BYTES_MAX) throw new ClusterError('RECORD_TOO_LARGE', `${fields.method}: ${bytes.length} bytes are more than a message may hold`);
+    if (bytes.length > MESSAGE_SIZE_BYTES_MAX) {
+      throw new ClusterError('RECORD_TOO_LARGE', `${fields.method}: ${bytes.length} bytes are more than a message may hold`);
+    }
     this.options.connection.send(bytes);
     if (this.options.connection.bufferedBytes > BUFFERED_BYTES_MAX) this.close('the peer does not read: too much is buffered');
   }
@@ -162,7 +164,9 @@ export class RpcPeer {
   }
 
   private refuseMethod(frame: Frame): void {
-    if (frame.kind === FRAME_KINDS.request) this.fault(frame, new ClusterError('UNSUPPORTED', `${frame.method.slice(0, 64)} is not a method of this version`));
+    if (frame.kind === FRAME_KINDS.request) {
+      this.fault(frame, new ClusterError('UNSUPPORTED', `${frame.method.slice(0, 64)} is not a method of this version`));
+    }
     else this.refuse(`unknown notification ${JSON.stringify(frame.method.slice(0, 64))}`);
   }
 

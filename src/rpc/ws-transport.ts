@@ -39,7 +39,9 @@ const LIMITS = {
 /** WebSocket connections. */
 export const wsTransport: RpcTransport = {
   connect(address, timeoutMs): Promise<Connection> {
-    const socket = new WebSocket(`ws://${urlHost(address)}/`, SUBPROTOCOL, { ...LIMITS, handshakeTimeout: timeoutMs, followRedirects: false });
+    const socket = new WebSocket(
+      `ws://${urlHost(address)}/`, SUBPROTOCOL, { ...LIMITS, handshakeTimeout: timeoutMs, followRedirects: false },
+    );
     return new Promise((resolve, reject) => {
       socket.once('open', () => {
         socket.removeAllListeners('error');

@@ -12,7 +12,12 @@ import type { Ports, Timer } from '../base/ports.ts';
 import type { ExecutionReport, OperatorEvent } from '../protocol/deployment.ts';
 import { ClusterError, errorInfo, type ErrorInfo } from '../protocol/errors.ts';
 import { newId, type AllocationId, type InstanceId, type JobId, type ResourceId } from '../protocol/ids.ts';
-import { NO_TASK_MANAGER_METRICS, type SlotReport, type TaskManagerDescription, type TaskManagerMetrics } from '../protocol/task-manager.ts';
+import {
+  NO_TASK_MANAGER_METRICS,
+  type SlotReport,
+  type TaskManagerDescription,
+  type TaskManagerMetrics,
+} from '../protocol/task-manager.ts';
 import { isTerminalExecutionState } from '../protocol/states.ts';
 import type { Term } from '../protocol/term.ts';
 import type { HeartbeatOptions } from '../rpc/heartbeat.core.ts';
@@ -20,7 +25,13 @@ import type { Connection } from '../rpc/transport.ts';
 import { SlotManagerCore, type SlotManagerEffect, type SlotManagerEvent } from './slot-manager.core.ts';
 import type { PooledSlot } from './slot-pool.core.ts';
 import type { TaskManagerDetails } from './task-manager-details.ts';
-import { TaskManagerSession, type ArtifactReader, type Registration, type SessionEnd, type SessionListener } from './task-manager-session.ts';
+import {
+  TaskManagerSession,
+  type ArtifactReader,
+  type Registration,
+  type SessionEnd,
+  type SessionListener,
+} from './task-manager-session.ts';
 
 /** A JobMaster as the ResourceManager sees it. Every call is a message: it must return at once. */
 export interface JobListener {
@@ -82,7 +93,17 @@ export class ResourceManager implements SessionListener {
   accept(connection: Connection): void {
     const { ports, term, heartbeat, callTimeoutMs, readArtifact } = this.options;
     this.sessions.add(
-      new TaskManagerSession({ connection, clock: ports.clock, log: this.log, term, heartbeat, callTimeoutMs, readArtifact, resourceManagerId: this.id, listener: this }),
+      new TaskManagerSession({
+        connection,
+        clock: ports.clock,
+        log: this.log,
+        term,
+        heartbeat,
+        callTimeoutMs,
+        readArtifact,
+        resourceManagerId: this.id,
+        listener: this,
+      }),
     );
   }
 
@@ -151,16 +172,22 @@ export class ResourceManager implements SessionListener {
     before?.grace?.cancel();
     if (before?.session && before.session !== session) before.session.close('the TaskManager registered anew');
     const instanceId = newId<InstanceId>(this.options.ports.random);
-    this.log.info(`Registering TaskManager with ResourceID ${resourceId} (pekko.tcp://flink@${host}:${rpcPort}/user/rpc/taskmanager_0) at ResourceManager`);
+    this.log.info(
+      `Registering TaskManager with ResourceID ${resourceId} (pekko.tcp://flink@${host}:${rpcPort}/user/rpc/taskmanager_0) at ResourceManager`,
+    );
     this.slotLog.info(`Registering task executor ${resourceId} under ${instanceId} at the slot manager.`);
     const lastHeartbeatMs = this.options.ports.clock.nowMs();
-    this.taskManagersById.set(resourceId, { description, instanceId, session, grace: null, lastHeartbeatMs, metrics: NO_TASK_MANAGER_METRICS });
+    this.taskManagersById.set(
+      resourceId, { description, instanceId, session, grace: null, lastHeartbeatMs, metrics: NO_TASK_MANAGER_METRICS },
+    );
     this.mailbox.post({ kind: 'registered', description, instanceId, slots });
     this.routeExecutions(session, executions);
     return instanceId;
   }
 
-  heartbeat(session: TaskManagerSession, slots: readonly SlotReport[], executions: readonly ExecutionReport[], metrics: TaskManagerMetrics): void {
+  heartbeat(
+    session: TaskManagerSession, slots: readonly SlotReport[], executions: readonly ExecutionReport[], metrics: TaskManagerMetrics,
+  ): void {
     const taskManager = this.taskManagersById.get(session.resourceId);
     if (taskManager?.session !== session) return;
     taskManager.lastHeartbeatMs = this.options.ports.clock.nowMs();
@@ -196,7 +223,9 @@ export class ResourceManager implements SessionListener {
     }
     const unknown = executions.filter(({ jobId }) => !this.jobs.has(jobId));
     const alive = unknown.filter(({ state }) => !isTerminalExecutionState(state));
-    for (const report of alive) void session.cancelTask(report).catch((thrown: unknown) => this.log.warn(`Canceling ${report.attemptId} failed.`, thrown));
+    for (const report of alive) {
+      void session.cancelTask(report).catch((thrown: unknown) => this.log.warn(`Canceling ${report.attemptId} failed.`, thrown));
+    }
     for (const jobId of new Set(unknown.map((report) => report.jobId))) session.releaseJob(jobId);
   }
 
@@ -220,7 +249,10 @@ export class ResourceManager implements SessionListener {
   private perform(effect: SlotManagerEffect): void {
     switch (effect.kind) {
       case 'allocateSlot':
-        return this.answer(() => this.session(effect.resourceId).allocateSlot(effect), (error) => ({ kind: 'answered', allocationId: effect.allocationId, error }));
+        return this.answer(
+          () => this.session(effect.resourceId).allocateSlot(effect),
+          (error) => ({ kind: 'answered', allocationId: effect.allocationId, error }),
+        );
       case 'freeSlot':
         return this.answer(
           () => this.session(effect.resourceId).freeSlot(effect.jobId, effect.allocationId, effect.reason),

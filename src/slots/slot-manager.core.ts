@@ -21,7 +21,12 @@ import type { SlotReport, TaskManagerDescription } from '../protocol/task-manage
 
 export type SlotManagerEvent =
   /** Also a re-registration, which reports anew. */
-  | { readonly kind: 'registered'; readonly description: TaskManagerDescription; readonly instanceId: InstanceId; readonly slots: readonly SlotReport[] }
+  | {
+    readonly kind: 'registered';
+    readonly description: TaskManagerDescription;
+    readonly instanceId: InstanceId;
+    readonly slots: readonly SlotReport[];
+  }
   | { readonly kind: 'unregistered'; readonly resourceId: ResourceId; readonly error: ErrorInfo }
   /** A heartbeat's slots. */
   | { readonly kind: 'reported'; readonly resourceId: ResourceId; readonly slots: readonly SlotReport[] }
@@ -35,8 +40,20 @@ export type SlotManagerEvent =
   | { readonly kind: 'freed'; readonly allocationId: AllocationId; readonly error: ErrorInfo | null };
 
 export type SlotManagerEffect =
-  | { readonly kind: 'allocateSlot'; readonly resourceId: ResourceId; readonly slotIndex: number; readonly jobId: JobId; readonly allocationId: AllocationId }
-  | { readonly kind: 'freeSlot'; readonly resourceId: ResourceId; readonly jobId: JobId; readonly allocationId: AllocationId; readonly reason: string }
+  | {
+    readonly kind: 'allocateSlot';
+    readonly resourceId: ResourceId;
+    readonly slotIndex: number;
+    readonly jobId: JobId;
+    readonly allocationId: AllocationId;
+  }
+  | {
+    readonly kind: 'freeSlot';
+    readonly resourceId: ResourceId;
+    readonly jobId: JobId;
+    readonly allocationId: AllocationId;
+    readonly reason: string;
+  }
   | { readonly kind: 'slotOffered'; readonly jobId: JobId; readonly allocationId: AllocationId; readonly location: TaskLocation }
   | { readonly kind: 'slotLost'; readonly jobId: JobId; readonly allocationId: AllocationId; readonly error: ErrorInfo }
   /** Not every declared slot can be allocated now. Told again only when the figures change. */

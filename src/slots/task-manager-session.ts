@@ -17,7 +17,11 @@ import { RpcPeer } from '../rpc/rpc-peer.ts';
 import type { Connection } from '../rpc/transport.ts';
 
 /** Reads a piece of a stored artifact. Throws ARTIFACT_NOT_FOUND. */
-export type ArtifactReader = (artifactId: ArtifactId, offset: number, sizeMax: number) => Promise<{ readonly data: Uint8Array; readonly totalSize: number }>;
+export type ArtifactReader = (
+  artifactId: ArtifactId,
+  offset: number,
+  sizeMax: number,
+) => Promise<{ readonly data: Uint8Array; readonly totalSize: number }>;
 
 /** What a TaskManager says when it registers. */
 export interface Registration {
@@ -29,7 +33,9 @@ export interface Registration {
 /** Told by a session. */
 export interface SessionListener {
   registered(session: TaskManagerSession, registration: Registration): InstanceId;
-  heartbeat(session: TaskManagerSession, slots: readonly SlotReport[], executions: readonly ExecutionReport[], metrics: TaskManagerMetrics): void;
+  heartbeat(
+    session: TaskManagerSession, slots: readonly SlotReport[], executions: readonly ExecutionReport[], metrics: TaskManagerMetrics,
+  ): void;
   executionReported(session: TaskManagerSession, report: ExecutionReport): void;
   operatorEvent(session: TaskManagerSession, jobId: JobId, event: OperatorEvent): void;
   /** Once, for a session that had registered. */
@@ -70,7 +76,9 @@ export class TaskManagerSession {
     const { clock, heartbeat } = options;
     this.options = options;
     this.heartbeat = new HeartbeatCore(heartbeat, clock.monotonicMs());
-    this.timers = [clock.every(heartbeat.intervalMs, () => this.tick()), clock.after(REGISTRATION_WAIT_MS, () => this.expectRegistration())];
+    this.timers = [clock.every(heartbeat.intervalMs, () => this.tick()), clock.after(
+      REGISTRATION_WAIT_MS, () => this.expectRegistration(),
+    )];
     this.peer = new RpcPeer({
       connection: options.connection,
       clock,
@@ -105,8 +113,12 @@ export class TaskManagerSession {
     await this.peer.call('deployTasks', request, this.options.callTimeoutMs);
   }
 
-  async cancelTask(task: { readonly jobId: JobId; readonly generation: Generation; readonly attemptId: ExecutionAttemptId }): Promise<void> {
-    await this.peer.call('cancelTask', { job: task.jobId, generation: task.generation, attempt: task.attemptId }, this.options.callTimeoutMs);
+  async cancelTask(
+    task: { readonly jobId: JobId; readonly generation: Generation; readonly attemptId: ExecutionAttemptId },
+  ): Promise<void> {
+    await this.peer.call(
+      'cancelTask', { job: task.jobId, generation: task.generation, attempt: task.attemptId }, this.options.callTimeoutMs,
+    );
   }
 
   releaseJob(jobId: JobId): void {

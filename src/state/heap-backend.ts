@@ -67,7 +67,9 @@ class HeapStateStore implements KeyedStateStore, RowSelector {
   }
 
   key(): unknown {
-    if (this.selectedKey === undefined) throw new ClusterError('KEY_INVALID', 'no key is selected: keyed state belongs to a record with a key');
+    if (this.selectedKey === undefined) {
+      throw new ClusterError('KEY_INVALID', 'no key is selected: keyed state belongs to a record with a key');
+    }
     return this.selectedKey;
   }
 
@@ -185,10 +187,8 @@ class HeapStateStore implements KeyedStateStore, RowSelector {
 }
 
 function noKey(key: unknown): ClusterError {
-  return new ClusterError(
-    'KEY_INVALID',
-    Number.isNaN(key) ? 'NaN cannot be a key: it is not equal to itself' : `the key selector returned ${String(key)}: every record needs a key`,
-  );
+  if (Number.isNaN(key)) return new ClusterError('KEY_INVALID', 'NaN cannot be a key: it is not equal to itself');
+  return new ClusterError('KEY_INVALID', `the key selector returned ${String(key)}: every record needs a key`);
 }
 
 /** Bound on a key shown in a message, in characters. */

@@ -10,7 +10,9 @@ import type { TypeDescriptor } from '../types/type-descriptor.ts';
 export type StoreValue = (value: unknown) => unknown;
 
 /** How values of `type` are stored; `type` null copies whatever it is given. Owned values are kept as they come. */
-export function storeValueOf(type: TypeDescriptor<unknown> | null, { freeze, ownership }: { readonly freeze: boolean; readonly ownership: Ownership }): StoreValue {
+export function storeValueOf(
+  type: TypeDescriptor<unknown> | null, { freeze, ownership }: { readonly freeze: boolean; readonly ownership: Ownership },
+): StoreValue {
   if (ownership === 'owned') return (value) => value;
   const copy = type === null ? copyAny : type.immutable ? (value: unknown) => value : (value: unknown) => type.codec().copy(value);
   return freeze ? (value) => deepFreeze(copy(value)) : copy;

@@ -36,7 +36,11 @@ export class ValueColumn implements ValueState<unknown> {
   /** Rows whose value is the number NaN. */
   private readonly nans = new Set<number>();
 
-  constructor(name: string, type: TypeDescriptor<unknown> | null, store: { readonly rows: RowSelector; readonly freeze: boolean; readonly ownership: Ownership }) {
+  constructor(
+    name: string,
+    type: TypeDescriptor<unknown> | null,
+    store: { readonly rows: RowSelector; readonly freeze: boolean; readonly ownership: Ownership },
+  ) {
     this.name = name;
     this.rows = store.rows;
     this.freeze = store.freeze;

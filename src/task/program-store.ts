@@ -52,8 +52,12 @@ export class ProgramStore {
     const chunks: Uint8Array[] = [];
     for (let offset = 0, totalSize = Infinity; offset < totalSize; ) {
       const chunk = await this.fetchChunk({ artifact: artifactId, offset, sizeMax: CHUNK_SIZE_BYTES });
-      if (chunk.data.length === 0 && chunk.totalSize > offset) throw new ClusterError('ARTIFACT_CORRUPT', `artifact ${artifactId} ends at byte ${offset}`);
-      if (chunk.totalSize > ARTIFACT_SIZE_BYTES_MAX) throw new ClusterError('ARTIFACT_CORRUPT', `artifact ${artifactId} claims ${chunk.totalSize} bytes`);
+      if (chunk.data.length === 0 && chunk.totalSize > offset) {
+        throw new ClusterError('ARTIFACT_CORRUPT', `artifact ${artifactId} ends at byte ${offset}`);
+      }
+      if (chunk.totalSize > ARTIFACT_SIZE_BYTES_MAX) {
+        throw new ClusterError('ARTIFACT_CORRUPT', `artifact ${artifactId} claims ${chunk.totalSize} bytes`);
+      }
       chunks.push(chunk.data);
       offset += chunk.data.length;
       totalSize = chunk.totalSize;

@@ -39,7 +39,13 @@ export type TaskExecutorEvent =
   | { readonly kind: 'launchFailed'; readonly attemptId: ExecutionAttemptId; readonly error: ErrorInfo }
   | { readonly kind: 'workerReady'; readonly slotIndex: number; readonly worker: number }
   | { readonly kind: 'workerExited'; readonly slotIndex: number; readonly worker: number; readonly error: ErrorInfo }
-  | { readonly kind: 'taskState'; readonly attemptId: ExecutionAttemptId; readonly state: ExecutionState; readonly error: ErrorInfo | null; readonly figures: TaskFigures }
+  | {
+    readonly kind: 'taskState';
+    readonly attemptId: ExecutionAttemptId;
+    readonly state: ExecutionState;
+    readonly error: ErrorInfo | null;
+    readonly figures: TaskFigures;
+  }
   | { readonly kind: 'taskFigures'; readonly attemptId: ExecutionAttemptId; readonly figures: TaskFigures };
 
 export type TaskExecutorEffect =
@@ -92,7 +98,9 @@ export class TaskExecutorCore {
   private readonly programs = new Map<JobId, 'fetching' | 'ready'>();
 
   constructor(slotCount: number) {
-    this.slots = Array.from({ length: slotCount }, (_, index) => ({ index, worker: 0, ready: false, used: false, allocationId: null, jobId: null }));
+    this.slots = Array.from(
+      { length: slotCount }, (_, index) => ({ index, worker: 0, ready: false, used: false, allocationId: null, jobId: null }),
+    );
   }
 
   /** Applies one event; returns the effects to perform, in order. Late messages are not errors. */
@@ -191,9 +199,20 @@ export class TaskExecutorCore {
     if (this.tasks.has(deployment.attemptId)) return []; // Deployed twice: the first one runs.
     const slot = this.slots.find(({ allocationId }) => allocationId === deployment.allocationId);
     const vertex = present(jobGraph.vertices.find(({ id }) => id === deployment.vertexId), 'a deployment names a vertex of its job');
-    const task: Mutable<Task> = { deployment, jobGraph, vertex, slotIndex: slot?.index ?? 0, state: 'CREATED', error: null, figures: NO_FIGURES, launched: false };
+    const task: Mutable<Task> = {
+      deployment,
+      jobGraph,
+      vertex,
+      slotIndex: slot?.index ?? 0,
+      state: 'CREATED',
+      error: null,
+      figures: NO_FIGURES,
+      launched: false,
+    };
     this.tasks.set(deployment.attemptId, task);
-    if (!slot) return this.end(task, 'FAILED', fault('SLOT_LOST', `no slot of this TaskManager holds allocation ${deployment.allocationId}`));
+    if (!slot) {
+      return this.end(task, 'FAILED', fault('SLOT_LOST', `no slot of this TaskManager holds allocation ${deployment.allocationId}`));
+    }
     return this.switch(task, 'DEPLOYING');
   }
 
@@ -265,7 +284,9 @@ export class TaskExecutorCore {
   }
 
   private endAll(slot: Slot, error: ErrorInfo): TaskExecutorEffect[] {
-    return this.liveTasksIn(slot).flatMap((task) => (task.state === 'CANCELING' ? this.end(task, 'CANCELED', null) : this.end(task, 'FAILED', error)));
+    return this.liveTasksIn(slot).flatMap((task) => {
+      return task.state === 'CANCELING' ? this.end(task, 'CANCELED', null) : this.end(task, 'FAILED', error);
+    });
   }
 
   private taskState({ attemptId, state, error, figures }: Extract<TaskExecutorEvent, { kind: 'taskState' }>): TaskExecutorEffect[] {

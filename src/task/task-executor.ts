@@ -108,7 +108,11 @@ export class TaskExecutor {
   }
 
   private deployTasks({ jobGraphJson, deploymentsJson }: RequestOf<'deployTasks'>): Record<never, never> {
-    return this.take({ kind: 'deployed', jobGraph: fromJsonBytes<JobGraph>(jobGraphJson), deployments: fromJsonBytes<TaskDeployment[]>(deploymentsJson) });
+    return this.take({
+      kind: 'deployed',
+      jobGraph: fromJsonBytes<JobGraph>(jobGraphJson),
+      deployments: fromJsonBytes<TaskDeployment[]>(deploymentsJson),
+    });
   }
 
   /** Dropped when the task is over: its coordinator has heard, or will. */
@@ -134,7 +138,9 @@ export class TaskExecutor {
     if (this.handling) return;
     this.handling = true;
     try {
-      for (let next = this.pending.shift(); next; next = this.pending.shift()) for (const effect of this.core.step(next)) this.perform(effect);
+      for (let next = this.pending.shift(); next; next = this.pending.shift()) {
+        for (const effect of this.core.step(next)) this.perform(effect);
+      }
     } finally {
       this.handling = false;
     }
@@ -185,7 +191,9 @@ export class TaskExecutor {
   }
 
   private workerExited(slotIndex: number, worker: number, error: ErrorInfo): void {
-    if (this.core.isCurrent(slotIndex, worker)) this.log.error(`The worker of slot ${slotIndex} ended; it is replaced.`, errorFromInfo(error));
+    if (this.core.isCurrent(slotIndex, worker)) {
+      this.log.error(`The worker of slot ${slotIndex} ended; it is replaced.`, errorFromInfo(error));
+    }
     this.apply({ kind: 'workerExited', slotIndex, worker, error });
   }
 
@@ -199,7 +207,11 @@ export class TaskExecutor {
         return this.apply({ kind: 'taskState', attemptId, state, error, figures: { metrics, accumulators } });
       }
       case 'metrics':
-        return this.apply({ kind: 'taskFigures', attemptId: message.attemptId, figures: { metrics: message.metrics, accumulators: message.accumulators } });
+        return this.apply({
+          kind: 'taskFigures',
+          attemptId: message.attemptId,
+          figures: { metrics: message.metrics, accumulators: message.accumulators },
+        });
       case 'operatorEvent':
         return this.forwardOperatorEvent(message.jobId, message.event);
       case 'print':
@@ -258,7 +270,9 @@ export class TaskExecutor {
     const timer = ports.clock.after(cancellationTimeoutMs, () => {
       this.cancelTimers.delete(attemptId);
       const task = present(this.core.task(attemptId), 'a task whose cancellation is timed is known');
-      this.log.warn(`Task ${spellTask(task)} did not react to its cancellation within ${cancellationTimeoutMs} ms; its slot's worker is stopped and replaced.`);
+      this.log.warn(
+        `Task ${spellTask(task)} did not react to its cancellation within ${cancellationTimeoutMs} ms; its slot's worker is stopped and replaced.`,
+      );
       this.apply({ kind: 'cancelTimedOut', attemptId });
     });
     this.cancelTimers.set(attemptId, timer);

@@ -9,7 +9,13 @@ import type { LeaderRetrieval } from '../ha/high-availability.ts';
 import { jsonBytes, type RequestOf } from '../protocol/control.ts';
 import type { ExecutionReport, OperatorEvent } from '../protocol/deployment.ts';
 import type { JobId, ResourceId } from '../protocol/ids.ts';
-import type { HardwareDescription, MemoryConfiguration, ResourceProfile, TaskManagerDescription, TaskManagerMetrics } from '../protocol/task-manager.ts';
+import type {
+  HardwareDescription,
+  MemoryConfiguration,
+  ResourceProfile,
+  TaskManagerDescription,
+  TaskManagerMetrics,
+} from '../protocol/task-manager.ts';
 import type { RpcTransport } from '../rpc/transport.ts';
 import { ArtifactCache } from '../storage/artifact-cache.ts';
 import { JobManagerLink } from './job-manager-link.ts';
@@ -70,7 +76,9 @@ export class TaskManager {
       broker,
       print,
       cancellationTimeoutMs,
-      programs: new ProgramStore(new ArtifactCache(options.artifactDirectory), (request) => this.link.call('fetchArtifact', request, options.callTimeoutMs)),
+      programs: new ProgramStore(
+        new ArtifactCache(options.artifactDirectory), (request) => this.link.call('fetchArtifact', request, options.callTimeoutMs),
+      ),
       location: { resourceId, host, dataPort },
       toJobManager: {
         taskStateChanged: (report) => this.link.notify('taskStateChanged', stateMessage(report)),
@@ -130,7 +138,16 @@ export class TaskManager {
 function describe(options: TaskManagerOptions, dataPort: number): TaskManagerDescription {
   const { host, slotCount, resources, ports } = options;
   const resourceId = (options.resourceId ?? `${host}:${dataPort}-${ports.random.hex(RESOURCE_ID_SUFFIX_SIZE_BYTES)}`) as ResourceId;
-  return { resourceId, host, rpcPort: dataPort, dataPort, slotCount, totalResource: resources.total, hardware: resources.hardware, memory: resources.memory };
+  return {
+    resourceId,
+    host,
+    rpcPort: dataPort,
+    dataPort,
+    slotCount,
+    totalResource: resources.total,
+    hardware: resources.hardware,
+    memory: resources.memory,
+  };
 }
 
 function stateMessage(report: ExecutionReport): RequestOf<'taskStateChanged'> {
