@@ -51,15 +51,16 @@ export function drawScenario(seed: number): Scenario {
     atMs: random.int(0, SAFETY_PHASE_MS),
     taskManager: random.int(0, taskManagers - 1),
   }));
+  const isEndless = random.chance(0.25); // Then every job is cancelled: nothing else ends it.
   const jobs = Array.from({ length: random.int(1, 4) }, (): JobPlan => ({
     submitAtMs: random.int(0, 10_000),
     parallelism: random.int(1, taskManagers * slots),
     vertices: random.int(1, 3),
-    cancelAfterMs: random.chance(0.4) ? random.int(0, 8_000) : null,
+    cancelAfterMs: isEndless || random.chance(0.4) ? random.int(0, 8_000) : null,
     restartAttempts: random.chance(0.5) ? random.int(1, 3) : 0,
   }));
   const behaviour: TaskBehaviour = {
-    lifeMs: [10, random.int(20, 8_000)],
+    lifeMs: isEndless ? null : [10, random.int(20, 8_000)],
     failureChance: random.chance(0.3) ? 0.2 : 0,
     deafChance: random.chance(0.2) ? 0.3 : 0,
     slotDeathChance: random.chance(0.2) ? 0.1 : 0,
