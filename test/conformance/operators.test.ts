@@ -10,7 +10,7 @@ import type { StateSpecs } from '../../src/graph/functions.ts';
 import type { KeySpec, OperatorSpec, TransformSpec } from '../../src/graph/operator-spec.ts';
 import type { TypeDescriptor } from '../../src/types/type-descriptor.ts';
 import { edge, node, OperatorDriver } from '../operators/operator-driver.ts';
-import type { DriverOptions } from '../operators/operator-driver.ts';
+import type { DriverOptions, Emitted } from '../operators/operator-driver.ts';
 
 interface Word {
   readonly word: string;
@@ -134,25 +134,35 @@ const cases: Readonly<Record<string, Case>> = {
   },
 };
 
-/** Runs a case once; answers its outputs. */
-async function outputsOf(each: Case, batchSize: number, options: DriverOptions): Promise<unknown[][]> {
+/** Runs a case once; answers what left by each output, with event times. */
+async function emittedOf(each: Case, batchSize: number, options: DriverOptions): Promise<readonly (readonly Emitted[])[]> {
   const sideOutputs = Object.keys(each.side ?? {});
   const driver = new OperatorDriver([node(1, each.spec, { keys: each.keys ?? [] })], [], { ...options, sideOutputs });
   await driver.open();
-  for (const [inputIndex, values] of each.input.entries()) await driver.run(values, { batchSize, inputIndex: inputIndex as 0 | 1 });
+  for (const [inputIndex, values] of each.input.entries()) {
+    await driver.run(values, { batchSize, inputIndex: inputIndex as 0 | 1, timestampsMs: values.map((_, i) => 1000 * inputIndex + i) });
+  }
   await driver.event({ kind: 'end' });
   await driver.settle();
   await driver.close();
-  return driver.writers.map((_, i) => driver.values(i));
+  return driver.writers.map(({ emitted }) => emitted);
+}
+
+function valuesOf(emitted: readonly Emitted[]): readonly unknown[] {
+  return emitted.map((one) => ('event' in one ? one.event.kind : one.value));
 }
 
 for (const [name, each] of Object.entries(cases)) {
   for (const mode of ['generated', 'interpreted'] as const) {
     test(`${name}, ${mode}: the same records however the input is split and the output refuses`, async (t) => {
       const expected = [each.expected, ...Object.values(each.side ?? {})].map((records) => [...records, 'end']);
+      const undisturbed = await emittedOf(each, numbers.length, { mode: 'interpreted' });
       for (const refuses of [false, true]) {
         for (let batchSize = 1; batchSize <= numbers.length; batchSize++) {
-          t.deepEqual(await outputsOf(each, batchSize, { mode, refuses }), expected, `batches of ${batchSize}, refuses: ${refuses}`);
+          const emitted = await emittedOf(each, batchSize, { mode, refuses });
+          const circumstances = `batches of ${batchSize}, refuses: ${refuses}`;
+          t.deepEqual(emitted.map(valuesOf), expected, circumstances);
+          t.deepEqual(emitted, undisturbed, `event times, ${circumstances}`);
         }
       }
     });

@@ -45,6 +45,22 @@ for (const mode of ['generated', 'interpreted'] as const) {
   });
 }
 
+test('while a write is under way nothing more enters the chain', async (t) => {
+  let entered = 0;
+  let written = (): void => undefined;
+  const writer: SinkWriter<unknown> = { write: () => new Promise((resolve) => (written = resolve)), flush: () => undefined, close: () => undefined };
+  const counter = node(1, { kind: 'map', data: {}, user: { map: (value) => (entered++, value) } });
+  const driver = new OperatorDriver([counter, node(2, custom)], [edge(1, 2)], { mode: 'generated', sinkWriter: writer });
+  t.teardown(() => driver.close());
+  await driver.open();
+  const running = driver.run([1, 2], { batchSize: 2 });
+  await driver.turn();
+  t.is(entered, 1);
+  written();
+  await running;
+  t.is(entered, 2);
+});
+
 test('a write that is rejected fails the task, naming the sink', async (t) => {
   const writer: SinkWriter<unknown> = { write: () => Promise.reject(new Error('disk full')), flush: () => undefined, close: () => undefined };
   const driver = new OperatorDriver([node(1, custom, { name: 'files' })], [], { mode: 'generated', sinkWriter: writer });
