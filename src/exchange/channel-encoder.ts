@@ -88,8 +88,8 @@ export class ChannelEncoder implements Outlet {
   /** The consumer has taken everything, or is gone. */
   isDrained(): boolean {
     if (this.ring.isConsumerClosed()) return true;
-    this.flush();
-    if (this.staging.position > 0 || this.overdraft.length > 0) return false;
+    if (!this.refresh()) return false;
+    this.flushStaging();
     if (this.ring.isEmpty()) return true;
     this.ring.starve();
     return this.ring.isEmpty();
