@@ -45,12 +45,12 @@ function hashNumber(value: number): number {
 }
 
 function hashFields(value: object): number {
-  if (value instanceof Date) return hashNumber(value.getTime());
   let hash = 1;
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) hash = (Math.imul(hash, 31) + hashRecord(value[i])) | 0;
     return hash;
   }
+  if (value instanceof Date) return hashNumber(value.getTime());
   if (value instanceof Map || value instanceof Set || ArrayBuffer.isView(value)) {
     return hashFields(Array.from(value as unknown as Iterable<unknown>));
   }
