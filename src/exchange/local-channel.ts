@@ -17,7 +17,7 @@ import type { Doorbell } from './doorbell.ts';
 /** Records in flight before the producer waits. A power of two. */
 export const LOCAL_RECORDS_MAX = 4096;
 /** Records that one emit call may leave behind. A power of two. */
-export const LOCAL_OVERDRAFT_RECORDS_MAX = 4 * 1024 * 1024;
+const LOCAL_OVERDRAFT_RECORDS_MAX = 4 * 1024 * 1024;
 
 interface PlacedEvent {
   readonly position: number;

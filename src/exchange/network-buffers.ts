@@ -9,7 +9,7 @@ import { BUFFER_SIZE_BYTES } from './contract.ts';
 import { RING_BUFFERS_MIN } from './ring.ts';
 
 /** Buffers of one channel while memory is plenty: more gains nothing (bench/micro-exchange). */
-export const RING_BUFFERS_MAX = 8;
+const RING_BUFFERS_MAX = 8;
 
 /** Counts buffers; the memory itself is allocated by the rings. */
 export class NetworkBuffers {

@@ -16,11 +16,11 @@ import * as wire from './wire.ts';
 /** Accepted connections, HELLO or not. */
 export const CONNECTIONS_MAX = 1024;
 /** A connection that has not said HELLO by then is closed. */
-export const HELLO_TIMEOUT_MS = 5_000;
+const HELLO_TIMEOUT_MS = 5_000;
 /** Deadline of one attempt to connect, and how often and how many times it is made. */
 export const CONNECT_TIMEOUT_MS = 5_000;
-export const CONNECT_RETRY_MS = 200;
-export const CONNECT_ATTEMPTS_MAX = 50;
+const CONNECT_RETRY_MS = 200;
+const CONNECT_ATTEMPTS_MAX = 50;
 
 /** What a transport needs. */
 export interface TransportOptions {

@@ -6,7 +6,7 @@ import { shownPlace } from '../base/source-place.ts';
 import { ClusterError } from '../protocol/errors.ts';
 
 /** A user function threw. The thrown error is the `cause`. */
-export class OperatorFailure extends ClusterError {
+class OperatorFailure extends ClusterError {
   override readonly name = 'OperatorFailure';
 }
 

@@ -5,7 +5,7 @@
 import { ClusterError } from '../protocol/errors.ts';
 
 /** Records that may wait in front of one operator. Beyond, one call upstream has emitted too much. */
-export const HELD_RECORDS_MAX = 1_000_000;
+const HELD_RECORDS_MAX = 1_000_000;
 
 /** First in, first out. */
 export class HeldRecords<T> {

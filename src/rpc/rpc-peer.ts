@@ -19,7 +19,7 @@ import type { Fence } from './fencing.core.ts';
 import { MESSAGE_SIZE_BYTES_MAX, type Connection } from './transport.ts';
 
 /** Calls that wait for an answer, per direction. */
-export const CALLS_IN_FLIGHT_MAX = 4096;
+const CALLS_IN_FLIGHT_MAX = 4096;
 /** What a peer that does not read may pin before its connection is given up. */
 const BUFFERED_BYTES_MAX = 4 * MESSAGE_SIZE_BYTES_MAX;
 

@@ -29,7 +29,7 @@ const MOVED = -1;
 const GOLDEN = 0x9e3779b1;
 
 /** The table without the keys, which a subclass keeps in the representation that suits them. */
-export abstract class RowIndex {
+abstract class RowIndex {
   protected buckets = new Int32Array(1 << BUCKETS_INITIAL_LOG2);
   /** `spread >>> shift` is a bucket of `buckets`. */
   protected shift = 32 - BUCKETS_INITIAL_LOG2;

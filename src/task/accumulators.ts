@@ -8,7 +8,7 @@ import type { RecordFold } from '../graph/record-hash.ts';
 import type { AccumulatorValue } from '../protocol/deployment.ts';
 
 /** Distinct values that one histogram may hold; a report carries all of them. */
-export const HISTOGRAM_VALUES_MAX = 10_000;
+const HISTOGRAM_VALUES_MAX = 10_000;
 
 /** Counters, histograms, and the folds of discard sinks. */
 export class TaskAccumulators implements Accumulators {

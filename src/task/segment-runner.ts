@@ -14,7 +14,7 @@ import { passEvent, refresh } from './chain.ts';
 import type { BatchFunction, Segment } from './chain.ts';
 
 /** Records of a batch: above 512 the loop's own cost is lost in noise (scripts/bench/micro-chain.ts). */
-export const BATCH_CAPACITY = 1024;
+const BATCH_CAPACITY = 1024;
 /** How long one stretch aims to take. */
 const STRETCH_MS = 1;
 

@@ -6,7 +6,7 @@
 import type { FromSlot } from './slot-protocol.ts';
 
 /** Bytes sent or gathered that the TaskManager has not written yet. */
-export const UNANSWERED_BYTES_MAX = 1024 * 1024;
+const UNANSWERED_BYTES_MAX = 1024 * 1024;
 /** Text gathered before it is sent early. */
 const GATHERED_CHARS_MAX = 64 * 1024;
 

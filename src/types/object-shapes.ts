@@ -15,7 +15,7 @@ import type { ByteSource } from './type-descriptor.ts';
 /** Shapes beyond are written with their names each time: objects used as dictionaries have no shape. */
 export const SHAPES_MAX = 1024;
 /** Objects with more fields are dictionaries. */
-export const SHAPE_FIELDS_MAX = 64;
+const SHAPE_FIELDS_MAX = 64;
 const NODES_MAX = 16 * SHAPES_MAX;
 
 /** Writes or reads one value of any kind. */

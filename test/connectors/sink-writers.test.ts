@@ -90,7 +90,7 @@ test('print puts id and subtask before each line, as there are several', async (
   for (const [prefix, parallelism, expected] of [[null, 1, 'a\n'], ['id', 1, 'id> a\n'], [null, 2, '1> a\n'], ['id', 2, 'id:1> a\n']] as const) {
     let printed = '';
     const writer = new PrintWriter({ stream: 'stdout', prefix }, { ...readerContext(), parallelism, print: (_stream, text) => void (printed += text) });
-    writer.write('a');
+    await writer.write('a');
     await writer.flush();
     t.is(printed, expected);
   }
