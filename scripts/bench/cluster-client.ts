@@ -14,7 +14,7 @@ export interface JobRun {
   readonly jobId: string;
   /** The job's own duration, from its creation to its end, as REST reports it. */
   readonly durationMs: number;
-  /** Sum over subtasks, by name. Decimal text: hash sums exceed safe integers. */
+  /** Sum over subtasks, by name without the operator's. Decimal text: hash sums exceed safe integers. */
   readonly accumulators: Readonly<Record<string, string>>;
 }
 
@@ -77,7 +77,7 @@ async function finished(restUrl: string, jobId: string, details: JobDetails): Pr
     readonly 'user-task-accumulators': readonly { readonly name: string; readonly value: string }[];
   };
   const accumulators: Record<string, string> = {};
-  for (const { name, value } of body['user-task-accumulators']) accumulators[name] = value;
+  for (const { name, value } of body['user-task-accumulators']) accumulators[name.slice(name.lastIndexOf('.') + 1)] = value;
   return { jobId, durationMs: details.duration, accumulators };
 }
 
