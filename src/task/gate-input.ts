@@ -2,24 +2,22 @@
  * An input gate as the input of a chain: records as they come, and the events of all channels combined
  * into those of one stream.
  */
-import { NO_TIMESTAMP } from '../graph/functions.ts';
 import type { RecordBatch } from '../graph/functions.ts';
 import type { InputGate, StreamEvent } from '../exchange/contract.ts';
+import { WatermarkValve } from '../exchange/watermark-valve.core.ts';
 import type { InputResult, RunnerInput } from './segment-runner.ts';
 
 /** One gate at work. */
 export class GateInput implements RunnerInput {
   readonly gate: InputGate;
   event: StreamEvent | null = null;
-  private readonly watermarksMs: number[];
-  private readonly idle: boolean[];
-  private emittedMs = NO_TIMESTAMP;
-  private emittedIdle = false;
+  private readonly valve: WatermarkValve;
+  /** Put out by the valve, oldest first; at most a watermark and a status. */
+  private pending: readonly StreamEvent[] = [];
 
   constructor(gate: InputGate) {
     this.gate = gate;
-    this.watermarksMs = Array.from({ length: gate.channelCount }, () => NO_TIMESTAMP);
-    this.idle = Array.from({ length: gate.channelCount }, () => false);
+    this.valve = new WatermarkValve(gate.channelCount);
   }
 
   get inputIndex(): 0 | 1 {
@@ -27,35 +25,24 @@ export class GateInput implements RunnerInput {
   }
 
   poll(batch: RecordBatch): InputResult {
+    if (this.pending.length > 0) return this.takePending();
     const result = this.gate.poll(batch);
     if (result !== 'event') return result;
-    this.event = this.combine(this.gate.event);
-    return this.event === null ? 'again' : 'event';
+    this.pending = this.combine(this.gate.event);
+    return this.pending.length > 0 ? this.takePending() : 'again';
   }
 
-  /** The event of the combined stream that an event of one channel brings about; null for none. */
-  private combine(event: StreamEvent | null): StreamEvent | null {
-    if (event === null) return null;
-    if (event.kind === 'watermark') {
-      this.watermarksMs[this.gate.channelIndex] = event.timestampMs;
-      return this.advance();
-    }
-    if (event.kind !== 'status') return event;
-    this.idle[this.gate.channelIndex] = event.idle;
-    const idle = this.idle.every(Boolean);
-    if (idle === this.emittedIdle) return this.advance();
-    this.emittedIdle = idle;
-    return { kind: 'status', idle };
+  private takePending(): 'event' {
+    this.event = this.pending[0] ?? null;
+    this.pending = this.pending.slice(1);
+    return 'event';
   }
 
-  /** The watermark is the least over the channels that are not idle, and never goes back. */
-  private advance(): StreamEvent | null {
-    let leastMs = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < this.idle.length; i++) {
-      if (this.idle[i] === false) leastMs = Math.min(leastMs, this.watermarksMs[i] as number);
-    }
-    if (leastMs === Number.POSITIVE_INFINITY || leastMs <= this.emittedMs) return null;
-    this.emittedMs = leastMs;
-    return { kind: 'watermark', timestampMs: leastMs };
+  /** The events of the combined stream that an event of one channel brings about. */
+  private combine(event: StreamEvent | null): readonly StreamEvent[] {
+    if (event === null) return [];
+    const { channelIndex } = this.gate;
+    if (event.kind === 'watermark') return this.valve.onWatermark(channelIndex, event.timestampMs);
+    return event.kind === 'status' ? this.valve.onStatus(channelIndex, event.idle) : [event];
   }
 }
