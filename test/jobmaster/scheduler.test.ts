@@ -1,0 +1,129 @@
+/** The scheduler under every order of events: legal transitions are asserted inside, the end is checked here. */
+import test from 'ava';
+import fc from 'fast-check';
+import { restartStrategyOf } from '../../src/jobmaster/restart-strategy.core.ts';
+import { SchedulerCore, type SchedulerEffect, type SchedulerEvent } from '../../src/jobmaster/scheduler.core.ts';
+import { NO_METRICS } from '../../src/jobmaster/execution-graph.core.ts';
+import type { AllocationId, ResourceId } from '../../src/protocol/ids.ts';
+import { isGloballyTerminal, isTerminalExecutionState, type ExecutionState } from '../../src/protocol/states.ts';
+import { lineGraph } from '../testing/job-graphs.ts';
+
+const ERROR = { code: 'USER_CODE' as const, className: 'Error', message: 'thrown', stack: '' };
+const REPORTED: readonly ExecutionState[] = ['INITIALIZING', 'RUNNING', 'FINISHED', 'FAILED', 'CANCELED'];
+
+/** A scheduler whose world answers when the test says so. */
+class World {
+  readonly core: SchedulerCore;
+  terminated = 0;
+  needed = 0;
+  private slots = 0;
+  private slotRound = 0;
+  private restartRound = 0;
+
+  constructor(attempts: number) {
+    const restartStrategy = restartStrategyOf(attempts === 0 ? { kind: 'none' } : { kind: 'fixed-delay', attempts, delayMs: 1 });
+    this.core = new SchedulerCore({ jobGraph: lineGraph(1, [2, 1]), executionGraphId: 'e', restartStrategy, slotRequestTimeoutMs: 1 }, 0);
+  }
+
+  apply(event: SchedulerEvent): readonly SchedulerEffect[] {
+    const effects = this.core.step(event, 1);
+    for (const effect of effects) {
+      if (effect.kind === 'terminated') this.terminated += 1;
+      if (effect.kind === 'declareSlots') this.needed = effect.count;
+      if (effect.kind === 'startSlotTimer') this.slotRound = effect.round;
+      if (effect.kind === 'startRestartTimer') this.restartRound = effect.round;
+    }
+    return effects;
+  }
+
+  offer(): void {
+    const allocationId = `allocation-${this.slots++}` as AllocationId;
+    this.apply({ kind: 'slotOffered', slot: { allocationId, location: { resourceId: 'tm' as ResourceId, host: 'h', dataPort: 1, slotIndex: 0 } } });
+  }
+
+  report(pick: number, state: ExecutionState): void {
+    const executions = this.core.graph.executions();
+    const execution = executions[pick % executions.length];
+    if (!execution?.location) return;
+    const { attemptId, subtaskIndex, generation, vertex, allocationId } = execution;
+    const base = { jobId: this.core.graph.jobGraph.jobId, attemptId, vertexId: vertex.id, subtaskIndex, generation };
+    const figures = { metrics: NO_METRICS, accumulators: {}, connectedChannels: [], splits: [] };
+    this.apply({ kind: 'reported', report: { ...base, allocationId: allocationId as AllocationId, state, error: state === 'FAILED' ? ERROR : null, ...figures } });
+  }
+
+  timers(): void {
+    this.apply({ kind: 'slotTimerFired', round: this.slotRound });
+    this.apply({ kind: 'restartTimerFired', round: this.restartRound });
+  }
+
+  loseSlot(pick: number): void {
+    const execution = this.core.graph.executions()[pick % 3];
+    if (execution?.allocationId) this.apply({ kind: 'slotLost', allocationId: execution.allocationId, error: ERROR });
+  }
+
+  /** TaskManagers do as they are told until the job is over. */
+  conclude(): void {
+    for (let round = 0; round < 50 && this.terminated === 0; round++) {
+      for (let i = 0; i < 2; i++) this.offer();
+      for (const [i, { state }] of this.core.graph.executions().entries()) this.report(i, state === 'CANCELING' ? 'CANCELED' : 'FINISHED');
+      this.timers();
+    }
+  }
+}
+
+const action = fc.oneof(
+  fc.constant({ kind: 'offer' as const }),
+  fc.record({ kind: fc.constant('report' as const), pick: fc.nat(2), state: fc.constantFrom(...REPORTED) }),
+  fc.record({ kind: fc.constant('loseSlot' as const), pick: fc.nat(2) }),
+  fc.constant({ kind: 'timers' as const }),
+  fc.constant({ kind: 'cancel' as const }),
+  fc.constant({ kind: 'failJob' as const }),
+);
+
+test('Whatever happens, every transition is legal and the job ends once, with every attempt terminal', (t) => {
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 40 }), fc.integer({ min: 0, max: 3 }), (actions, attempts) => {
+      const world = new World(attempts);
+      world.apply({ kind: 'start' });
+      for (const each of actions) {
+        if (each.kind === 'offer') world.offer();
+        else if (each.kind === 'report') world.report(each.pick, each.state);
+        else if (each.kind === 'loseSlot') world.loseSlot(each.pick);
+        else if (each.kind === 'timers') world.timers();
+        else world.apply(each.kind === 'cancel' ? { kind: 'cancel' } : { kind: 'failJob', error: ERROR });
+      }
+      world.conclude();
+      t.is(world.terminated, 1);
+      t.true(isGloballyTerminal(world.core.graph.status));
+      t.true(world.core.graph.every(({ state }) => isTerminalExecutionState(state)));
+      t.is(world.needed, 0, 'slots are given back');
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('Nothing is deployed before every place has a slot', (t) => {
+  const world = new World(0);
+  world.apply({ kind: 'start' });
+  world.offer();
+  t.true(world.core.graph.every(({ state }) => state === 'SCHEDULED'));
+  world.offer();
+  t.true(world.core.graph.every(({ state }) => state === 'DEPLOYING'));
+});
+
+test('A canceled job stays canceled when a task fails on the way down', (t) => {
+  const world = new World(3);
+  world.apply({ kind: 'start' });
+  world.offer();
+  world.offer();
+  for (const i of [0, 1, 2]) world.report(i, 'RUNNING');
+  world.apply({ kind: 'cancel' });
+  world.report(0, 'FAILED');
+  world.conclude();
+  t.is(world.core.graph.status, 'CANCELED');
+});
+
+test('failure-rate allows so many failures within its interval, and forgets older ones', (t) => {
+  const strategy = restartStrategyOf({ kind: 'failure-rate', failuresMax: 2, intervalMs: 100, delayMs: 7 });
+  t.deepEqual([0, 10, 200, 210, 220].map((nowMs) => strategy.onFailure(nowMs)), [7, 7, 7, 7, null]);
+});
