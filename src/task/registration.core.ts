@@ -117,11 +117,11 @@ export class RegistrationCore {
 
   private leave(reason: string): RegistrationEffect[] {
     const { state, attempt } = this;
+    if (state === 'leaderless') return [];
     this.state = 'leaderless';
-    this.attempt += 1;
+    this.attempt += 1; // Answers to the attempt before are late from now on.
     const hangUp: RegistrationEffect = { kind: 'hangUp', attempt, reason };
-    if (state === 'registered') return [{ kind: 'lost', reason }, hangUp];
-    return state === 'leaderless' ? [] : [hangUp];
+    return state === 'registered' ? [{ kind: 'lost', reason }, hangUp] : [hangUp];
   }
 
   private timeoutMs(): number {
