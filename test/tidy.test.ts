@@ -154,10 +154,15 @@ function read(directory: string, ending: RegExp): SourceFile[] {
   return entries.toSorted().map((name) => sourceFile(`${directory}/${name}`, readFileSync(`${directory}/${name}`, 'utf8')));
 }
 
+function readTop(ending: RegExp): SourceFile[] {
+  const names = readdirSync('.').filter((name) => ending.test(name));
+  return names.map((name) => sourceFile(name, readFileSync(name, 'utf8')));
+}
+
 const source = read('src', /\.ts$/);
 const testFiles = read('test', /\.ts$/);
 const others = [...read('examples', /\.[cm]?ts$/), ...read('scripts', /\.(ts|mjs|js)$/)];
-const plain = [...read('bin', /./), ...read('conf', /./), ...read('docs', /\.md$/)];
+const plain = [...read('bin', /./), ...read('conf', /./), ...read('docs', /\.md$/), ...read('.ci', /./), ...readTop(/\.(md|json)$|^\.npmrc$/)];
 
 const SOURCE_RULES: Readonly<Record<string, Rule>> = {
   'rooms import rooms on lower steps only': steps,
