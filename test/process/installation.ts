@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import { delay } from '../../src/base/ports.ts';
@@ -35,7 +35,7 @@ export interface Installation {
   readonly directory: string;
   readonly restPort: number;
   readonly rpcPort: number;
-  /** Runs a script of `bin/` with this installation's directories; `env` is added. */
+  /** Runs a script of `bin/`, or of an absolute path, with this installation's directories; `env` is added. */
   run(script: string, args?: readonly string[], env?: Readonly<Record<string, string>>): Promise<Outcome>;
   /** `GET` of the JobManager. Throws while nothing listens. */
   rest(path: string): Promise<unknown>;
@@ -58,7 +58,7 @@ export async function install(t: ExecutionContext, slots = 2): Promise<Installat
     directory,
     restPort,
     rpcPort,
-    run: (script, args = [], env = {}) => runCommand(join(HOME, 'bin', script), args, { ...environmentOf(directory), ...env }),
+    run: (script, args = [], env = {}) => runCommand(resolve(HOME, 'bin', script), args, { ...environmentOf(directory), ...env }),
     rest: async (route) => (await fetch(`http://127.0.0.1:${restPort}${route}`, { signal: AbortSignal.timeout(COMMAND_TIMEOUT_MS) })).json(),
     pids: (daemon) => readPids(installation.pidFile(daemon)),
     pidFile: (daemon) => path(`pids/flink-${IDENT}-${daemon}.pid`),
@@ -101,11 +101,11 @@ function environmentOf(directory: string): NodeJS.ProcessEnv {
 }
 
 function runCommand(file: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Outcome> {
-  return new Promise((resolve) => {
+  return new Promise((done) => {
     const options = { env, cwd: env['HOME'], timeout: COMMAND_TIMEOUT_MS, maxBuffer: 64 * 1024 * 1024 };
     execFile(file, args, options, (failure, out, error) => {
       const code = failure === null ? 0 : typeof failure.code === 'number' ? failure.code : -1;
-      resolve({ code, out, error });
+      done({ code, out, error });
     });
   });
 }
