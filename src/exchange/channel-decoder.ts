@@ -8,6 +8,7 @@ import { ClusterError, errorFromInfo } from '../protocol/errors.ts';
 import { ByteReader } from '../types/byte-reader.ts';
 import { ByteWriter } from '../types/byte-writer.ts';
 import type { ChannelResult, Inlet } from './channel.ts';
+import { TIMESTAMP_WHOLE } from './channel-encoder.ts';
 import type { ChannelCodec, StreamEvent } from './contract.ts';
 import * as frame from './frame-codec.ts';
 import type { RingConsumer } from './ring.ts';
@@ -73,7 +74,8 @@ export class ChannelDecoder implements Inlet {
     let timestampMs = this.timestampMs;
     let length = 0;
     while (length < capacity && source.position < source.end) {
-      if (source.u8() !== 0) timestampMs = source.f64();
+      const stepMs = source.u8();
+      timestampMs = stepMs === TIMESTAMP_WHOLE ? source.f64() : timestampMs + stepMs;
       values[length] = codec.decode(source);
       timestampsMs[length] = timestampMs;
       length++;

@@ -21,7 +21,7 @@ const event: fc.Arbitrary<StreamEvent> = fc.oneof(
 );
 const record = fc.tuple(
   fc.oneof(fc.string({ unit: 'binary' }), fc.integer(), fc.record({ word: fc.string(), count: fc.integer() }), fc.nat(90_000).map((length) => 'long '.repeat(length / 5))),
-  fc.constantFrom(NO_TIMESTAMP, 0, 1, 2 ** 40),
+  fc.oneof(fc.constantFrom(NO_TIMESTAMP, 0, 254, 255, 256, 2 ** 40, Number.MAX_SAFE_INTEGER), fc.nat(600), fc.double({ noNaN: true, noDefaultInfinity: true, min: 0, max: 300 }).map((n) => n + 0)),
 );
 
 for (const [kind, join] of kinds) {
