@@ -47,16 +47,22 @@ is_daemon() { # pid
   [[ " ${command_line[*]-} " == *"/main/$entry.js "* ]]
 }
 
+STARTING_PIDS=() STARTING_DAEMONS=() STARTING_PIPES=() STARTING_FILES=()
+
 count_running() { # sets running
   local pid
   running=0
   for pid in "${pids[@]}"; do
-    ! is_daemon "$pid" || running=$((running + 1))
+    ! is_starting "$pid" && ! is_daemon "$pid" || running=$((running + 1))
   done
 }
 
+# An instance that this script has just started may not have become a Node.js process yet.
+is_starting() { # pid
+  [[ " ${STARTING_PIDS[*]-} " == *" $1 "* ]] && kill -0 "$1" 2>/dev/null
+}
+
 # Starts one instance without waiting for it. Adds it to the STARTING_* lists, which await_started works off.
-STARTING_PIDS=() STARTING_DAEMONS=() STARTING_PIPES=() STARTING_FILES=()
 launch() { # args...
   local running prefix pipe
   lock

@@ -85,7 +85,7 @@ export class RunningJob {
     const deadline = performance.now() + DEADLINE_MS;
     while (!condition()) {
       if (performance.now() > deadline) throw new Error(`gave up waiting: ${what}; states: ${this.states.map((s) => `${s.attemptId}=${s.state}`).join(' ')}`);
-      await Promise.race([new Promise<void>((resolve) => this.waiting.push(resolve)), new Promise((resolve) => setTimeout(resolve, 50).unref())]);
+      await Promise.race([new Promise<void>((resolve) => this.waiting.push(resolve)), new Promise((resolve) => setTimeout(resolve, 50))]);
     }
   }
 
