@@ -181,9 +181,8 @@ export class JobMaster implements JobListener {
   private deploy({ resourceId, tasks }: Extract<SchedulerEffect, { kind: 'deploy' }>): void {
     for (const { execution } of tasks) this.logDeployment(execution);
     const lose = (thrown: unknown): void => {
-      for (const { execution } of tasks) {
-        this.mailbox.post({ kind: 'attemptLost', attemptId: execution.attemptId, error: errorInfo(thrown, 'TASK_MANAGER_LOST') });
-      }
+      const error = errorInfo(deploymentFault(resourceId, thrown), 'TASK_MANAGER_LOST');
+      for (const { execution } of tasks) this.mailbox.post({ kind: 'attemptLost', attemptId: execution.attemptId, error });
     };
     this.call(resourceId, (session) => session.deployTasks(this.jobGraph, tasks.map(({ deployment }) => deployment)), lose);
   }
@@ -289,6 +288,13 @@ export class JobMaster implements JobListener {
     const why = failed ? `the failed task ${failed.attemptId}` : 'from a global failure';
     this.log.info(`${taskCount} tasks will be restarted to recover ${why}.`);
   }
+}
+
+/** A TaskManager that is gone is named as such, with the lost call as the cause; what it refused stays as it said it. */
+function deploymentFault(resourceId: ResourceId, thrown: unknown): unknown {
+  if (!(thrown instanceof ClusterError) || !['CONNECTION_LOST', 'DEADLINE_EXCEEDED'].includes(thrown.code)) return thrown;
+  const message = `TaskManager ${resourceId} was lost while tasks were deployed to it: ${thrown.message}`;
+  return new ClusterError('TASK_MANAGER_LOST', message, { cause: thrown });
 }
 
 /** States in which the TaskManager must report the attempt. While DEPLOYING, the answer to the deployment decides. */

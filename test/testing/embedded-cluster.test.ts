@@ -121,6 +121,17 @@ test('A lost TaskManager fails the job and names the TaskManager', async (t) => 
   t.regex(result?.error?.message ?? '', /taskmanager-1/);
 });
 
+test('A TaskManager lost while tasks are deployed to it is named in the reason', async (t) => {
+  const { embedded, jobManager, slots } = await cluster(t, { transport: wsTransport });
+  // The connection closes before the deployment is answered.
+  slots.onDeploy = () => void Promise.all(embedded.taskManagers.map((taskManager) => embedded.stopTaskManager(taskManager)));
+  const jobId = await submitted(lineGraph(8, [1]), jobManager);
+  const result = await jobManager.jobResult(jobId, RESULT_WAIT_MS);
+  t.is(result?.status, 'FAILED');
+  t.is(result?.error?.code, 'TASK_MANAGER_LOST');
+  t.regex(result?.error?.message ?? '', /TaskManager taskmanager-1/);
+});
+
 test('Too few slots fail the job after slot.request.timeout, naming what is missing and the key', async (t) => {
   const { jobManager } = await cluster(t, { slots: 1 });
   const jobId = await submitted(lineGraph(8, [3], { 'slot.request.timeout': '50 ms' }), jobManager);
