@@ -7,6 +7,7 @@
 # gone, and is never signalled.
 
 STOP_TIMEOUT_SECONDS=10
+KILL_TIMEOUT_SECONDS=5
 STOP_POLLS_PER_SECOND=50
 START_TIMEOUT_SECONDS=30
 LAST_WORDS_LINES=6
@@ -152,11 +153,22 @@ stop_process() { # pid message-when-gone
     if [ $polls -ge $((STOP_TIMEOUT_SECONDS * STOP_POLLS_PER_SECOND)) ]; then
       echo "Daemon $1 didn't stop within $STOP_TIMEOUT_SECONDS seconds. Killing it."
       kill -9 "$1" 2>/dev/null
+      await_killed "$1"
       return
     fi
     sleep 0.02
     polls=$((polls + 1))
   done
+}
+
+# SIGKILL takes effect a moment after it was sent: what is stopped next must find the ports free.
+await_killed() { # pid
+  local polls
+  for ((polls = 0; polls < KILL_TIMEOUT_SECONDS * STOP_POLLS_PER_SECOND; polls++)); do
+    is_daemon "$1" || return 0
+    sleep 0.02
+  done
+  echo "[WARN] $daemon daemon (pid: $1) on host $HOSTNAME is still there $KILL_TIMEOUT_SECONDS seconds after SIGKILL." >&2
 }
 
 # Stops the instance that was started last.
