@@ -83,16 +83,18 @@ export async function runAction(command: ParsedCommand, client: RestClusterClien
   const program = programCommand(command, terminal.workingDirectory);
   if (command.values.has('typecheck')) await requireTypes(program.file, terminal);
   const bundle = await bundleOf(program, terminal);
-  const jobId = await submit(program, bundle, client, terminal);
-  terminal.out(`Job has been submitted with JobID ${jobId}\n`);
-  if (command.values.has('detached')) return 0;
-  const stopListening = command.values.has('shutdownOnAttachedExit') ? cancelOnInterrupt(jobId, client, terminal) : (): void => undefined;
+  const isDetached = command.values.has('detached');
+  const interrupt = !isDetached && command.values.has('shutdownOnAttachedExit') ? new CancelOnInterrupt(client, terminal) : null;
   try {
+    const jobId = await submit(program, bundle, client, terminal);
+    interrupt?.submitted(jobId);
+    terminal.out(`Job has been submitted with JobID ${jobId}\n`);
+    if (isDetached) return 0;
     const result = await awaitResult(jobId, client, terminal);
     await report(jobId, result, client, terminal);
     return 0;
   } finally {
-    stopListening();
+    interrupt?.stop();
   }
 }
 
@@ -121,12 +123,37 @@ async function submit(program: ProgramCommand, bundle: JobBundle, client: RestCl
   }
 }
 
-/** First Ctrl-C cancels the job and goes on waiting for its end. */
-function cancelOnInterrupt(jobId: string, client: RestClusterClient, terminal: Terminal): () => void {
-  return terminal.onInterrupt(() => {
+/**
+ * First Ctrl-C cancels the job and goes on waiting for its end. It listens from before the submission: a Ctrl-C that
+ * comes while the cluster accepts the job would else end the client and leave the job running.
+ */
+class CancelOnInterrupt {
+  readonly stop: () => void;
+  private readonly client: RestClusterClient;
+  private readonly terminal: Terminal;
+  private jobId: string | null = null;
+  private isInterrupted = false;
+
+  constructor(client: RestClusterClient, terminal: Terminal) {
+    this.client = client;
+    this.terminal = terminal;
+    this.stop = terminal.onInterrupt(() => {
+      this.isInterrupted = true;
+      this.cancelWhenKnown();
+    });
+  }
+
+  submitted(jobId: string): void {
+    this.jobId = jobId;
+    this.cancelWhenKnown();
+  }
+
+  private cancelWhenKnown(): void {
+    const { jobId, client, terminal } = this;
+    if (jobId === null || !this.isInterrupted) return;
     terminal.error(`Cancelling job ${jobId}.\n`);
     client.cancel(jobId).catch((error: unknown) => terminal.error(`Could not cancel job ${jobId}: ${String(error)}\n`));
-  });
+  }
 }
 
 async function awaitResult(jobId: string, client: RestClusterClient, terminal: Terminal): Promise<ExecutionResult> {
