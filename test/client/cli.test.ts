@@ -13,6 +13,8 @@ import { FAILED_JOB, RUNNING_JOB, fakeGateway, type FakeGateway } from '../rest/
 interface Session {
   readonly gateway: FakeGateway;
   readonly directory: string;
+  /** What Ctrl-C does while an action listens for it. */
+  readonly interrupt: { press: () => void };
   readonly flink: (...words: string[]) => Promise<{ code: number; out: string; error: string }>;
 }
 
@@ -33,6 +35,7 @@ async function start(t: ExecutionContext): Promise<Session> {
     await rm(directory, { recursive: true, force: true });
   });
   await writeFile(join(directory, 'job.ts'), JOB);
+  const interrupt: Session['interrupt'] = { press: () => undefined };
   const flink: Session['flink'] = async (...words) => {
     let out = '';
     let error = '';
@@ -44,13 +47,16 @@ async function start(t: ExecutionContext): Promise<Session> {
       isInteractive: false,
       workingDirectory: directory,
       temporaryDirectory: join(directory, 'tmp'),
-      onInterrupt: () => () => undefined,
+      onInterrupt: (callback) => {
+        interrupt.press = callback;
+        return () => undefined;
+      },
     };
     const settings = { restHost: '127.0.0.1', restPort: server.port, timeoutMs: 10_000, headers: {}, configuration: {}, commit: 'abcdef1' };
     const code = await runCommandLine(words, async () => settings, terminal);
     return { code, out, error };
   };
-  return { gateway, directory, flink };
+  return { gateway, directory, interrupt, flink };
 }
 
 test('list prints running and scheduled jobs as Flink does, and all of them with -a', async (t) => {
@@ -87,6 +93,25 @@ test('run submits the bundle with arguments, parallelism and configuration', asy
   const request = gateway.requests[0];
   t.deepEqual(request?.programArgs, ['--input', 'x', '-p', '9']);
   t.deepEqual(request?.configuration, { 'client.working-directory': directory, 'a.b': 'c', 'parallelism.default': '3' });
+});
+
+test('Ctrl-C while the cluster accepts the job cancels it with -sae', async (t) => {
+  const { flink, gateway, directory, interrupt } = await start(t);
+  Object.assign(gateway, {
+    submitProgram: async () => {
+      interrupt.press();
+      return RUNNING_JOB;
+    },
+    jobResult: async (jobId: typeof RUNNING_JOB) => {
+      if (gateway.cancelled.length === 0) return null;
+      return { jobId, name: 'words', status: 'CANCELED', startTimeMs: 1000, endTimeMs: 3000, accumulators: {}, error: null };
+    },
+  });
+  const { code, error } = await flink('run', '-sae', join(directory, 'job.ts'));
+  t.is(code, 1);
+  t.deepEqual(gateway.cancelled, [RUNNING_JOB]);
+  t.true(error.includes(`Cancelling job ${RUNNING_JOB}.`), error);
+  t.true(error.includes(`Job was cancelled (JobID: ${RUNNING_JOB})`), error);
 });
 
 test('a run that cannot start says why, without a bare stack trace', async (t) => {
