@@ -142,33 +142,27 @@ forget_pid() { # pid
 }
 
 stop_process() { # pid message-when-gone
-  local polls=0
   if ! is_daemon "$1"; then
     echo "$2"
     return
   fi
   echo "Stopping $daemon daemon (pid: $1) on host $HOSTNAME."
   kill "$1" 2>/dev/null
-  while is_daemon "$1"; do
-    if [ $polls -ge $((STOP_TIMEOUT_SECONDS * STOP_POLLS_PER_SECOND)) ]; then
-      echo "Daemon $1 didn't stop within $STOP_TIMEOUT_SECONDS seconds. Killing it."
-      kill -9 "$1" 2>/dev/null
-      await_killed "$1"
-      return
-    fi
-    sleep 0.02
-    polls=$((polls + 1))
-  done
+  await_gone "$1" $STOP_TIMEOUT_SECONDS && return
+  echo "Daemon $1 didn't stop within $STOP_TIMEOUT_SECONDS seconds. Killing it."
+  kill -9 "$1" 2>/dev/null
+  # SIGKILL takes effect a moment after it was sent: what is started next must find the ports free.
+  await_gone "$1" $KILL_TIMEOUT_SECONDS \
+    || echo "[WARN] $daemon daemon (pid: $1) on host $HOSTNAME is still there $KILL_TIMEOUT_SECONDS seconds after SIGKILL." >&2
 }
 
-# SIGKILL takes effect a moment after it was sent: what is stopped next must find the ports free.
-await_killed() { # pid
+await_gone() { # pid seconds; fails when it is still there
   local polls
-  for ((polls = 0; polls < KILL_TIMEOUT_SECONDS * STOP_POLLS_PER_SECOND; polls++)); do
+  for ((polls = 0; polls < $2 * STOP_POLLS_PER_SECOND; polls++)); do
     is_daemon "$1" || return 0
     sleep 0.02
   done
-  echo "[WARN] $daemon daemon (pid: $1) on host $HOSTNAME is still there $KILL_TIMEOUT_SECONDS seconds after SIGKILL." >&2
+  return 1
 }
 
 # Stops the instance that was started last.

@@ -227,8 +227,9 @@ const PLANTED: readonly [rule: Rule, path: string, text: string, complaints: num
   [names, 'src/rpc/frame-utils.ts', 'class FrameFactory {} interface BaseFrame {} type Database = 1;', 3],
   [barrels, 'src/rpc/index.ts', '', 1],
   [headers, 'src/rpc/a.ts', "import 'b';", 1],
-  [foreignText, 'src/rpc/a.ts', `const a = '${'/wo'}rk/main'; const b = 'https://${'registry.'}npmjs.org/x'; const c = '/src/work/a';`, 2],
-  [tests, 'test/rpc/a.test.ts', "test.only('x', f); test.serial.skip('y', g);", 2],
+  [foreignText, 'src/rpc/a.ts', `const a = '${['', 'work', 'main'].join('/')}'; const c = '${['', 'src', 'work', 'a'].join('/')}';`, 1],
+  [foreignText, 'src/rpc/a.ts', `const b = 'https://${['registry', 'npmjs', 'org'].join('.')}/x';`, 1],
+  [tests, 'test/rpc/a.test.ts', ['only', 'serial.skip'].map((how) => `test.${how}('x', f);`).join(' '), 2],
 ];
 
 test('each rule finds what is planted for it, and nothing else', (t) => {

@@ -35,7 +35,7 @@ const CANCEL_WAIT_MS = 10_000;
 
 const say = (text: string): unknown => process.stderr.write(`${text}\n`);
 
-/** The job of this session, over its restarts. */
+/** One program under development: its job, over its restarts. */
 class DevSession {
   private readonly cluster: MiniCluster;
   private readonly program: ProgramCommand;
