@@ -9,9 +9,9 @@ import { NO_TIMESTAMP } from '../../src/graph/functions.ts';
 import type { OperatorSpec } from '../../src/graph/operator-spec.ts';
 import type { StreamEdge, StreamNode } from '../../src/graph/stream-graph.ts';
 import { createOperator } from '../../src/operators/create-operator.ts';
-import type { OperatorNodeSpec } from '../../src/operators/create-operator.ts';
+import type { OperatorNodeSpec, OperatorSurroundings } from '../../src/operators/create-operator.ts';
 import { buildChain, passEvent, refresh } from '../../src/task/chain.ts';
-import type { BatchFunction, Segment, SharingRules } from '../../src/task/chain.ts';
+import type { BatchFunction, ChainPlan, Segment, SharingRules } from '../../src/task/chain.ts';
 import { generateSegment } from '../../src/task/chain-generator.ts';
 import { interpretSegment } from '../../src/task/chain-interpreter.ts';
 import { MapStore } from './map-store.ts';
@@ -19,7 +19,7 @@ import { MapStore } from './map-store.ts';
 /** A record, or an event, that left the chain. */
 export type Emitted = { readonly value: unknown; readonly timestampMs: number } | { readonly event: StreamEvent };
 
-/** Keeps what it is given; with `refuses` it is full after every record, and every other `refresh` fails. */
+/** Keeps what it is given; with `refusesEvery` k it is full after every k-th record, and every other `refresh` fails. */
 export class CollectingWriter implements RecordWriter {
   readonly emitted: Emitted[] = [];
   recordsOut = 0;
@@ -27,19 +27,20 @@ export class CollectingWriter implements RecordWriter {
   /** Records that came while `status.full`: overdraft. */
   overdraft = 0;
   private readonly status: OutputStatus;
-  private readonly refuses: boolean;
+  /** 0: never. */
+  private readonly refusesEvery: number;
   private refusals = 0;
 
-  constructor(status: OutputStatus, refuses: boolean) {
+  constructor(status: OutputStatus, refusesEvery: number) {
     this.status = status;
-    this.refuses = refuses;
+    this.refusesEvery = refusesEvery;
   }
 
   emit(value: unknown, timestampMs: number): void {
     if (this.status.full) this.overdraft++;
     this.emitted.push({ value, timestampMs });
     this.recordsOut++;
-    if (this.refuses) this.status.full = true;
+    if (this.refusesEvery > 0 && this.recordsOut % this.refusesEvery === 0) this.status.full = true;
   }
 
   broadcast(event: StreamEvent): void {
@@ -49,7 +50,7 @@ export class CollectingWriter implements RecordWriter {
   flush(): void {}
 
   refresh(): boolean {
-    return !this.refuses || this.refusals++ % 2 === 1;
+    return this.refusesEvery === 0 || this.refusals++ % 2 === 1;
   }
 
   isDrained(): boolean {
@@ -62,7 +63,13 @@ export class CollectingWriter implements RecordWriter {
 export interface DriverOptions {
   readonly mode: 'generated' | 'interpreted';
   readonly refuses?: boolean;
+  /** Instead of `refuses`: every how many records. */
+  readonly refusesEvery?: number;
   readonly sharing?: Partial<SharingRules>;
+  /** Instead of the main output and `sideOutputs` of the last operator. */
+  readonly outputs?: ChainPlan['outputs'];
+  /** What differs from the driver's plain surroundings, by operator. */
+  readonly around?: (node: StreamNode) => Partial<OperatorSurroundings>;
   /** Side outputs of the last operator that are read, each by a writer of its own. */
   readonly sideOutputs?: readonly string[];
   readonly sinkWriter?: SinkWriter<unknown>;
@@ -85,7 +92,8 @@ export class OperatorDriver {
     this.options = options;
     const last = nodes.at(-1)?.id ?? 0;
     const isSink = nodes.at(-1)?.spec.kind.startsWith('sink.') === true;
-    const outputs = isSink ? [] : [null, ...(options.sideOutputs ?? [])].map((sideOutput) => ({ sourceNodeId: last, sideOutput }));
+    const ownOutputs = isSink ? [] : [null, ...(options.sideOutputs ?? [])].map((sideOutput) => ({ sourceNodeId: last, sideOutput }));
+    const outputs = options.outputs ?? ownOutputs;
     const sharing = { objectReuse: true, freeze: null, copierOf: () => structuredClone, ...options.sharing };
     this.segments = buildChain({ nodes, edges, outputs, sharing }, {
       operator: (node) => createOperator(node, node.spec as OperatorNodeSpec, {
@@ -93,10 +101,11 @@ export class OperatorDriver {
         inputType: null,
         copyInput: structuredClone,
         openSinkWriter: () => () => options.sinkWriter as SinkWriter<unknown>,
+        ...options.around?.(node),
       }),
-      writer: (_, status) => {
-        const writer = new CollectingWriter(status, options.refuses === true);
-        this.writers.push(writer);
+      writer: (index, status) => {
+        const writer = new CollectingWriter(status, options.refusesEvery ?? (options.refuses === true ? 1 : 0));
+        this.writers[index] = writer;
         return writer;
       },
     });
