@@ -24,6 +24,7 @@ export function deploymentOf(jobGraph: JobGraph, execution: Execution, execution
     attemptNumber,
     outputs: leaving.map((edge) => outputOf(edge, execution, find)),
     inputs: arriving.map((edge) => inputOf(edge, execution, find)),
+    restore: null,
   };
 }
 

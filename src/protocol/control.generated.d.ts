@@ -325,6 +325,145 @@ export namespace drey {
             type $Shape = drey.control.OperatorEvent.$Properties;
         }
 
+        interface ITriggerCheckpoint extends drey.control.TriggerCheckpoint.$Properties {
+        }
+
+        class TriggerCheckpoint {
+            constructor(properties?: drey.control.TriggerCheckpoint.$Properties);
+            $unknowns?: Uint8Array[];
+            job: string;
+            generation: number;
+            attempt: string;
+            checkpointId: number;
+            timestampMs: number;
+            optionsJson: Uint8Array;
+            static create(properties: drey.control.TriggerCheckpoint.$Shape): drey.control.TriggerCheckpoint & drey.control.TriggerCheckpoint.$Shape;
+            static create(properties?: drey.control.TriggerCheckpoint.$Properties): drey.control.TriggerCheckpoint;
+            static encode(message: drey.control.TriggerCheckpoint.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drey.control.TriggerCheckpoint & drey.control.TriggerCheckpoint.$Shape;
+        }
+
+        namespace TriggerCheckpoint {
+            interface $Properties {
+                job?: (string|null);
+                generation?: (number|null);
+                attempt?: (string|null);
+                checkpointId?: (number|null);
+                timestampMs?: (number|null);
+                optionsJson?: (Uint8Array|null);
+                $unknowns?: Uint8Array[];
+            }
+            type $Shape = drey.control.TriggerCheckpoint.$Properties;
+        }
+
+        interface INotifyCheckpointComplete extends drey.control.NotifyCheckpointComplete.$Properties {
+        }
+
+        class NotifyCheckpointComplete {
+            constructor(properties?: drey.control.NotifyCheckpointComplete.$Properties);
+            $unknowns?: Uint8Array[];
+            job: string;
+            generation: number;
+            checkpointId: number;
+            static create(properties: drey.control.NotifyCheckpointComplete.$Shape): drey.control.NotifyCheckpointComplete & drey.control.NotifyCheckpointComplete.$Shape;
+            static create(properties?: drey.control.NotifyCheckpointComplete.$Properties): drey.control.NotifyCheckpointComplete;
+            static encode(message: drey.control.NotifyCheckpointComplete.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drey.control.NotifyCheckpointComplete & drey.control.NotifyCheckpointComplete.$Shape;
+        }
+
+        namespace NotifyCheckpointComplete {
+            interface $Properties {
+                job?: (string|null);
+                generation?: (number|null);
+                checkpointId?: (number|null);
+                $unknowns?: Uint8Array[];
+            }
+            type $Shape = drey.control.NotifyCheckpointComplete.$Properties;
+        }
+
+        interface INotifyCheckpointAborted extends drey.control.NotifyCheckpointAborted.$Properties {
+        }
+
+        class NotifyCheckpointAborted {
+            constructor(properties?: drey.control.NotifyCheckpointAborted.$Properties);
+            $unknowns?: Uint8Array[];
+            job: string;
+            generation: number;
+            checkpointId: number;
+            latestCompletedId: number;
+            static create(properties: drey.control.NotifyCheckpointAborted.$Shape): drey.control.NotifyCheckpointAborted & drey.control.NotifyCheckpointAborted.$Shape;
+            static create(properties?: drey.control.NotifyCheckpointAborted.$Properties): drey.control.NotifyCheckpointAborted;
+            static encode(message: drey.control.NotifyCheckpointAborted.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drey.control.NotifyCheckpointAborted & drey.control.NotifyCheckpointAborted.$Shape;
+        }
+
+        namespace NotifyCheckpointAborted {
+            interface $Properties {
+                job?: (string|null);
+                generation?: (number|null);
+                checkpointId?: (number|null);
+                latestCompletedId?: (number|null);
+                $unknowns?: Uint8Array[];
+            }
+            type $Shape = drey.control.NotifyCheckpointAborted.$Properties;
+        }
+
+        interface IAcknowledgeCheckpoint extends drey.control.AcknowledgeCheckpoint.$Properties {
+        }
+
+        class AcknowledgeCheckpoint {
+            constructor(properties?: drey.control.AcknowledgeCheckpoint.$Properties);
+            $unknowns?: Uint8Array[];
+            job: string;
+            generation: number;
+            attempt: string;
+            ackJson: Uint8Array;
+            static create(properties: drey.control.AcknowledgeCheckpoint.$Shape): drey.control.AcknowledgeCheckpoint & drey.control.AcknowledgeCheckpoint.$Shape;
+            static create(properties?: drey.control.AcknowledgeCheckpoint.$Properties): drey.control.AcknowledgeCheckpoint;
+            static encode(message: drey.control.AcknowledgeCheckpoint.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drey.control.AcknowledgeCheckpoint & drey.control.AcknowledgeCheckpoint.$Shape;
+        }
+
+        namespace AcknowledgeCheckpoint {
+            interface $Properties {
+                job?: (string|null);
+                generation?: (number|null);
+                attempt?: (string|null);
+                ackJson?: (Uint8Array|null);
+                $unknowns?: Uint8Array[];
+            }
+            type $Shape = drey.control.AcknowledgeCheckpoint.$Properties;
+        }
+
+        interface IDeclineCheckpoint extends drey.control.DeclineCheckpoint.$Properties {
+        }
+
+        class DeclineCheckpoint {
+            constructor(properties?: drey.control.DeclineCheckpoint.$Properties);
+            $unknowns?: Uint8Array[];
+            job: string;
+            generation: number;
+            attempt: string;
+            checkpointId: number;
+            errorJson: Uint8Array;
+            static create(properties: drey.control.DeclineCheckpoint.$Shape): drey.control.DeclineCheckpoint & drey.control.DeclineCheckpoint.$Shape;
+            static create(properties?: drey.control.DeclineCheckpoint.$Properties): drey.control.DeclineCheckpoint;
+            static encode(message: drey.control.DeclineCheckpoint.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drey.control.DeclineCheckpoint & drey.control.DeclineCheckpoint.$Shape;
+        }
+
+        namespace DeclineCheckpoint {
+            interface $Properties {
+                job?: (string|null);
+                generation?: (number|null);
+                attempt?: (string|null);
+                checkpointId?: (number|null);
+                errorJson?: (Uint8Array|null);
+                $unknowns?: Uint8Array[];
+            }
+            type $Shape = drey.control.DeclineCheckpoint.$Properties;
+        }
+
         interface IFetchArtifact extends drey.control.FetchArtifact.$Properties {
         }
 

@@ -47,12 +47,17 @@ export const METHODS = {
     request: codec<drey.control.FetchArtifact>(control.FetchArtifact),
     response: codec<drey.control.ArtifactChunk>(control.ArtifactChunk),
   },
+  acknowledgeCheckpoint: { request: codec<drey.control.AcknowledgeCheckpoint>(control.AcknowledgeCheckpoint), response: ack },
+  declineCheckpoint: { request: codec<drey.control.DeclineCheckpoint>(control.DeclineCheckpoint), response: ack },
   // JobManager to TaskManager
   allocateSlot: { request: codec<drey.control.AllocateSlot>(control.AllocateSlot), response: ack },
   freeSlot: { request: codec<drey.control.FreeSlot>(control.FreeSlot), response: ack },
   deployTasks: { request: codec<drey.control.DeployTasks>(control.DeployTasks), response: ack },
   cancelTask: { request: codec<drey.control.CancelTask>(control.CancelTask), response: ack },
   releaseJob: { request: codec<drey.control.ReleaseJob>(control.ReleaseJob), response: ack },
+  triggerCheckpoint: { request: codec<drey.control.TriggerCheckpoint>(control.TriggerCheckpoint), response: ack },
+  notifyCheckpointComplete: { request: codec<drey.control.NotifyCheckpointComplete>(control.NotifyCheckpointComplete), response: ack },
+  notifyCheckpointAborted: { request: codec<drey.control.NotifyCheckpointAborted>(control.NotifyCheckpointAborted), response: ack },
   // Both directions
   heartbeat: { request: codec<drey.control.Heartbeat>(control.Heartbeat), response: ack },
   operatorEvent: { request: codec<drey.control.OperatorEvent>(control.OperatorEvent), response: ack },

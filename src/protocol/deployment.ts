@@ -2,6 +2,7 @@
  * What a TaskManager needs to run one attempt of one subtask, and what it reports about it. Plain data;
  * travels inside protobuf messages as bytes fields of JSON (small, and off the record path).
  */
+import type { TaskRestore } from './checkpoint.ts';
 import type { ErrorInfo } from './errors.ts';
 import type { AllocationId, ExecutionAttemptId, Generation, JobId, JobVertexId, ResourceId } from './ids.ts';
 import type { JsonValue } from './json.ts';
@@ -51,6 +52,8 @@ export interface TaskDeployment {
   readonly attemptNumber: number;
   readonly outputs: readonly OutputDeployment[];
   readonly inputs: readonly InputDeployment[];
+  /** The state to begin with; null: begin empty. */
+  readonly restore: TaskRestore | null;
 }
 
 /** Busy, idle and back-pressured time and record counts of one attempt since it started. */

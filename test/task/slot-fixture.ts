@@ -217,6 +217,7 @@ function taskOf(jobGraph: JobGraph, vertex: JobVertex, subtaskIndex: number, slo
     allocationId: 'slot' as AllocationId,
     subtaskIndex,
     attemptNumber: 0,
+    restore: null,
     outputs: jobGraph.edges.filter((edge) => edge.sourceVertex === vertex.id).map((edge) => ({
       edgeIndex: edge.index,
       channels: consumersOf(edge.partitioning, subtaskIndex, counts(edge)).map((consumer) => channel(edge, subtaskIndex, consumer, consumer)),

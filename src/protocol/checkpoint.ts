@@ -1,0 +1,189 @@
+/**
+ * Checkpoints as plain data: what the JobManager asks of a task, what the task hands back, and what a new
+ * attempt starts from. State itself lies in files (or inline, when small); these are the handles to it.
+ *
+ * Acknowledgements end in `_metadata` files that outlive the cluster, so they are validated where they
+ * arrive: `parseCheckpointAck` names the field that is wrong.
+ */
+import { ClusterError } from './errors.ts';
+import type { OperatorId } from './ids.ts';
+import type { JsonObject, JsonValue } from './json.ts';
+
+export type CheckpointKind = 'checkpoint' | 'savepoint';
+
+/** How a task takes part in one checkpoint. */
+export interface CheckpointOptions {
+  readonly kind: CheckpointKind;
+  readonly alignment: 'exactly-once' | 'at-least-once';
+  readonly unaligned: boolean;
+  /** An aligned barrier that waits longer than this overtakes the buffers; null: never. */
+  readonly alignedTimeoutMs: number | null;
+  readonly incremental: boolean;
+  /** A terminal savepoint: tasks stop after it. `drain`: MAX watermark first. */
+  readonly stop: 'no' | 'suspend' | 'drain';
+  /** For files of this checkpoint alone; null: the bytes travel inline to the JobManager. */
+  readonly directory: string | null;
+  /** For files that later checkpoints may refer to. */
+  readonly sharedDirectory: string | null;
+  /** State up to this size travels inline also when there is a directory. */
+  readonly inlineSizeBytesMax: number;
+}
+
+/** Where some bytes of state lie. `shared` files are referred to by several checkpoints. */
+export type StateHandle =
+  | { readonly kind: 'file'; readonly path: string; readonly sizeBytes: number; readonly sha256: string; readonly shared: boolean }
+  | { readonly kind: 'inline'; readonly base64: string; readonly sha256: string };
+
+/** Keyed state of a range of key groups (both ends included). `meta` is the state backend's, opaque here. */
+export interface KeyedStateHandle {
+  readonly firstKeyGroup: number;
+  readonly lastKeyGroup: number;
+  readonly meta: JsonObject;
+  readonly data: StateHandle;
+}
+
+/** State of one operator of one subtask. */
+export interface OperatorSubtaskState {
+  readonly operatorId: OperatorId;
+  readonly subtaskIndex: number;
+  /** Base first, then increments. */
+  readonly keyed: readonly KeyedStateHandle[];
+  /** Operator state: lists, union lists, broadcast, splits of a reader, state and committables of a writer. The operator's own format. */
+  readonly operator: StateHandle | null;
+}
+
+/** Flink's figures of one subtask's part. */
+export interface CheckpointMetrics {
+  readonly startDelayMs: number;
+  readonly alignmentMs: number;
+  readonly syncMs: number;
+  readonly asyncMs: number;
+  readonly stateSizeBytes: number;
+  readonly checkpointedSizeBytes: number;
+  readonly processedBytes: number;
+  readonly persistedBytes: number;
+  readonly unaligned: boolean;
+}
+
+/** One subtask's part of a checkpoint is written and safe. */
+export interface TaskCheckpointAck {
+  readonly checkpointId: number;
+  readonly operators: readonly OperatorSubtaskState[];
+  readonly metrics: CheckpointMetrics;
+}
+
+/** What an attempt starts from, already redistributed to this subtask (one entry per former subtask that it takes state of). */
+export interface TaskRestore {
+  readonly checkpointId: number;
+  readonly operators: readonly OperatorSubtaskState[];
+}
+
+const SHA_256 = /^[0-9a-f]{64}$/;
+const OPERATOR_ID = /^[0-9a-f]{32}$/;
+const BASE_64 = /^[A-Za-z0-9+/]*={0,2}$/;
+
+/** The acknowledgement, checked field by field; unknown fields are dropped. Throws BAD_REQUEST naming the first that is wrong. */
+export function parseCheckpointAck(data: JsonValue): TaskCheckpointAck {
+  const ack = new Fields(data, 'acknowledgement');
+  return {
+    checkpointId: ack.count('checkpointId'),
+    operators: ack.list('operators').map((operator, index) => parseOperatorSubtaskState(operator, `operators[${index}]`)),
+    metrics: parseCheckpointMetrics(ack.value('metrics')),
+  };
+}
+
+function parseOperatorSubtaskState(data: JsonValue, place: string): OperatorSubtaskState {
+  const state = new Fields(data, place);
+  const operator = state.value('operator');
+  return {
+    operatorId: state.text('operatorId', OPERATOR_ID) as OperatorId,
+    subtaskIndex: state.count('subtaskIndex'),
+    keyed: state.list('keyed').map((keyed, index) => parseKeyedStateHandle(keyed, `${place}.keyed[${index}]`)),
+    operator: operator === null ? null : parseStateHandle(operator, `${place}.operator`),
+  };
+}
+
+function parseKeyedStateHandle(data: JsonValue, place: string): KeyedStateHandle {
+  const keyed = new Fields(data, place);
+  const [firstKeyGroup, lastKeyGroup] = [keyed.count('firstKeyGroup'), keyed.count('lastKeyGroup')];
+  if (lastKeyGroup < firstKeyGroup) throw keyed.fault('lastKeyGroup', 'is below firstKeyGroup');
+  const handle = parseStateHandle(keyed.value('data'), `${place}.data`);
+  return { firstKeyGroup, lastKeyGroup, meta: new Fields(keyed.value('meta'), `${place}.meta`).object, data: handle };
+}
+
+/** A handle, checked. */
+function parseStateHandle(data: JsonValue, place: string): StateHandle {
+  const handle = new Fields(data, place);
+  const sha256 = handle.text('sha256', SHA_256);
+  if (handle.value('kind') === 'inline') return { kind: 'inline', base64: handle.text('base64', BASE_64), sha256 };
+  if (handle.value('kind') !== 'file') throw handle.fault('kind', "is neither 'file' nor 'inline'");
+  return {
+    kind: 'file', path: handle.text('path', /./), sizeBytes: handle.count('sizeBytes'), sha256, shared: handle.flag('shared'),
+  };
+}
+
+function parseCheckpointMetrics(data: JsonValue): CheckpointMetrics {
+  const metrics = new Fields(data, 'metrics');
+  return {
+    startDelayMs: metrics.amount('startDelayMs'),
+    alignmentMs: metrics.amount('alignmentMs'),
+    syncMs: metrics.amount('syncMs'),
+    asyncMs: metrics.amount('asyncMs'),
+    stateSizeBytes: metrics.count('stateSizeBytes'),
+    checkpointedSizeBytes: metrics.count('checkpointedSizeBytes'),
+    processedBytes: metrics.count('processedBytes'),
+    persistedBytes: metrics.count('persistedBytes'),
+    unaligned: metrics.flag('unaligned'),
+  };
+}
+
+/** Typed reading of an object's fields; every fault names the place. */
+class Fields {
+  readonly object: JsonObject;
+  private readonly place: string;
+
+  constructor(data: JsonValue | undefined, place: string) {
+    this.place = place;
+    if (data === null || data === undefined || typeof data !== 'object' || Array.isArray(data)) throw this.fault('', 'is not an object');
+    this.object = data as JsonObject;
+  }
+
+  /** Null for a field that is not there. */
+  value(name: string): JsonValue {
+    return Object.hasOwn(this.object, name) ? (this.object[name] ?? null) : null;
+  }
+
+  count(name: string): number {
+    const value = this.amount(name);
+    if (!Number.isSafeInteger(value)) throw this.fault(name, 'is not a whole number');
+    return value;
+  }
+
+  amount(name: string): number {
+    const value = this.value(name);
+    if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) throw this.fault(name, 'is not a number from 0 on');
+    return value;
+  }
+
+  text(name: string, pattern: RegExp): string {
+    const value = this.value(name);
+    if (typeof value !== 'string' || !pattern.test(value)) throw this.fault(name, `does not match ${pattern.source}`);
+    return value;
+  }
+
+  flag(name: string): boolean {
+    const value = this.value(name);
+    if (typeof value !== 'boolean') throw this.fault(name, 'is not true or false');
+    return value;
+  }
+
+  list(name: string): readonly JsonValue[] {
+    const value = this.value(name);
+    if (!Array.isArray(value)) throw this.fault(name, 'is not a list');
+    return value as readonly JsonValue[];
+  }
+
+  fault(name: string, what: string): ClusterError {
+    return new ClusterError('BAD_REQUEST', `checkpoint data: ${this.place}${name === '' ? '' : `.${name}`} ${what}`);
+  }
+}
