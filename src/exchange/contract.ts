@@ -19,7 +19,7 @@ import type { ErrorInfo } from '../protocol/errors.ts';
 /** Buffers of every channel, data and control alike, are at most this long. Flink: `taskmanager.memory.segment-size`. */
 export const BUFFER_SIZE_BYTES = 32 * 1024;
 
-/** What flows between records. Order within a channel is kept. `barrier` carries checkpoints from the next milestone on. */
+/** What flows between records. Order within a channel is kept. `options` of a barrier: `CheckpointOptions` as JSON. */
 export type StreamEvent =
   | { readonly kind: 'watermark'; readonly timestampMs: number }
   | { readonly kind: 'status'; readonly idle: boolean }
@@ -91,7 +91,7 @@ export interface RecordWriter {
 export type GateResult =
   /** `batch` holds records of one channel. */
   | 'records'
-  /** `gate.event` holds an event of one channel (not `end`: the gate counts those). */
+  /** `gate.event` holds an event of one channel. `end` is the channel's last. */
   | 'event'
   | 'nothing'
   /** Every channel has ended. */

@@ -52,7 +52,7 @@ export class FairInputGate implements InputGate {
       const inlet = this.inlets[index] as Inlet;
       const result = inlet.poll(batch);
       if (result === 'records') return this.onRecords(index, batch.length);
-      if (result === 'event' && this.isForTask(index, inlet)) return 'event';
+      if (result === 'event') return this.onEvent(index, inlet);
       if (result === 'lost') throw this.partitionLost(index);
     }
     return this.endedCount === this.channelCount ? 'end' : 'nothing';
@@ -84,18 +84,16 @@ export class FairInputGate implements InputGate {
     return 'records';
   }
 
-  /** `end` is counted here; everything else goes to the task. */
-  private isForTask(index: number, inlet: Inlet): boolean {
+  private onEvent(index: number, inlet: Inlet): GateResult {
     assert(inlet.event !== null, 'a channel that reports an event holds it');
     if (inlet.event.kind === 'end') {
       this.ended[index] = 1;
       this.endedCount++;
-      return false;
     }
     this.event = inlet.event;
     this.channelIndex = index;
     this.inputIndex = this.inputOf[index] as 0 | 1;
-    return true;
+    return 'event';
   }
 
   private partitionLost(index: number): ClusterError {

@@ -1,27 +1,48 @@
 /**
  * An input gate as the input of a chain: records as they come, and the events of all channels combined
- * into those of one stream.
+ * into those of one stream. A barrier comes out once it is in on every channel; until then the channels
+ * that are ahead are paused (exactly-once), and their producers wait for credit.
  */
 import type { RecordBatch } from '../graph/functions.ts';
+import { BarrierAligner } from '../exchange/barrier-aligner.core.ts';
+import type { AlignerOutput } from '../exchange/barrier-aligner.core.ts';
 import type { InputGate, StreamEvent } from '../exchange/contract.ts';
 import { WatermarkValve } from '../exchange/watermark-valve.core.ts';
 import type { InputResult, RunnerInput } from './segment-runner.ts';
+
+type BarrierEvent = StreamEvent & { readonly kind: 'barrier' };
+
+/** Hears what becomes of barriers. */
+export interface BarrierListener {
+  /** The first barrier of a checkpoint is in. */
+  onBegun(checkpointId: number): void;
+  /** The checkpoint cannot be completed here. */
+  onOvertaken(checkpointId: number): void;
+}
 
 /** One gate at work. */
 export class GateInput implements RunnerInput {
   readonly gate: InputGate;
   event: StreamEvent | null = null;
   private readonly valve: WatermarkValve;
-  /** Put out by the valve, oldest first; at most a watermark and a status. */
+  private readonly aligner: BarrierAligner<BarrierEvent>;
+  private listener: BarrierListener | null = null;
+  /** Put out by the valve and the aligner, oldest first; at most a watermark and a status, or the barriers under way. */
   private pending: readonly StreamEvent[] = [];
 
   constructor(gate: InputGate) {
     this.gate = gate;
     this.valve = new WatermarkValve(gate.channelCount);
+    this.aligner = new BarrierAligner(gate.channelCount);
   }
 
   get inputIndex(): 0 | 1 {
     return this.gate.inputIndex;
+  }
+
+  /** From now on `listener` hears of barriers. */
+  listen(listener: BarrierListener): void {
+    this.listener = listener;
   }
 
   poll(batch: RecordBatch): InputResult {
@@ -30,6 +51,16 @@ export class GateInput implements RunnerInput {
     if (result !== 'event') return result;
     this.pending = this.combine(this.gate.event);
     return this.pending.length > 0 ? this.takePending() : 'again';
+  }
+
+  /** The JobManager asks for a checkpoint here, since all producers have finished. Between two records. */
+  trigger(barrier: BarrierEvent): void {
+    this.pending = [...this.pending, ...this.apply(this.aligner.onTrigger(barrier, blocks(barrier)))];
+  }
+
+  /** The JobManager has given a checkpoint up: nothing waits for it any more. Between two records. */
+  abort(checkpointId: number): void {
+    this.pending = [...this.pending, ...this.apply(this.aligner.onAborted(checkpointId))];
   }
 
   private takePending(): 'event' {
@@ -42,7 +73,35 @@ export class GateInput implements RunnerInput {
   private combine(event: StreamEvent | null): readonly StreamEvent[] {
     if (event === null) return [];
     const { channelIndex } = this.gate;
-    if (event.kind === 'watermark') return this.valve.onWatermark(channelIndex, event.timestampMs);
-    return event.kind === 'status' ? this.valve.onStatus(channelIndex, event.idle) : [event];
+    switch (event.kind) {
+      case 'watermark':
+        return this.valve.onWatermark(channelIndex, event.timestampMs);
+      case 'status':
+        return this.valve.onStatus(channelIndex, event.idle);
+      case 'barrier':
+        return this.apply(this.aligner.onBarrier(channelIndex, event, blocks(event)));
+      case 'end':
+        return this.apply(this.aligner.onEnd(channelIndex));
+      default:
+        return [event];
+    }
   }
+
+  /** Does what the aligner asks for; answers the barriers to pass on. */
+  private apply(outputs: readonly AlignerOutput<BarrierEvent>[]): readonly StreamEvent[] {
+    const events: StreamEvent[] = [];
+    for (const output of outputs) {
+      if (output.kind === 'block') this.gate.pause(output.channelIndex);
+      else if (output.kind === 'unblock') this.gate.resume(output.channelIndex);
+      else if (output.kind === 'begun') this.listener?.onBegun(output.checkpointId);
+      else if (output.kind === 'overtaken') this.listener?.onOvertaken(output.checkpointId);
+      else events.push(output.barrier);
+    }
+    return events;
+  }
+}
+
+/** Whether a channel is held back behind the barrier. */
+function blocks(barrier: BarrierEvent): boolean {
+  return (JSON.parse(barrier.options) as { readonly alignment?: string }).alignment === 'exactly-once';
 }

@@ -122,7 +122,7 @@ export function drain(gate: InputGate, batch = newBatch()): Seen[] {
     const result = gate.poll(batch);
     if (result === 'nothing') return seen;
     if (result === 'records') for (let i = 0; i < batch.length; i++) seen.push([batch.values[i], batch.timestampsMs[i] as number]);
-    else if (result === 'event' && gate.event) seen.push(gate.event);
+    else if (result === 'event' && gate.event && gate.event.kind !== 'end') seen.push(gate.event);
     else return [...seen, { kind: 'end' }];
   }
 }

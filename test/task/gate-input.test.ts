@@ -1,0 +1,91 @@
+/** A gate over several real channels as one input: what alignment holds back, and what goes on meanwhile. */
+import test from 'ava';
+import { silentLoggers } from '../../src/base/log.ts';
+import type { ChannelEndpoint, RecordWriter, StreamEvent } from '../../src/exchange/contract.ts';
+import { SlotChannels } from '../../src/exchange/slot-exchange.ts';
+import type { Generation } from '../../src/protocol/ids.ts';
+import { GateInput } from '../../src/task/gate-input.ts';
+import { newBatch } from '../exchange/two-ends.ts';
+
+/** Writers of one channel each, and the gate that reads them all. */
+function join(channelCount: number): { readonly input: GateInput; readonly writers: readonly RecordWriter[] } {
+  const slot = new SlotChannels(silentLoggers.logger('test'));
+  const endpoints = Array.from({ length: channelCount }, (_, i): ChannelEndpoint => ({ kind: 'local', channelId: `c${i}`, generation: 1 as Generation }));
+  const writers = endpoints.map((endpoint, producerIndex) => slot.createWriter({
+    taskName: 'map', partitioning: { kind: 'forward' }, key: null, maxParallelism: 128, producerIndex, type: null,
+    endpoints: [endpoint], bufferTimeoutMs: 100, status: { full: false }, seed: 0,
+  }));
+  return { input: new GateInput(slot.createGate({ taskName: 'sink', inputs: [{ inputIndex: 0, type: null, endpoints }] })), writers };
+}
+
+const barrier = (checkpointId: number, alignment = 'exactly-once'): StreamEvent & { kind: 'barrier' } =>
+  ({ kind: 'barrier', checkpointId, timestampMs: 0, options: JSON.stringify({ alignment }) });
+
+/** Everything there is now: records, ids of barriers as `|id`, and the end. */
+function readAll(input: GateInput): unknown[] {
+  const seen: unknown[] = [];
+  const batch = newBatch();
+  for (;;) {
+    const result = input.poll(batch);
+    if (result === 'nothing') return seen;
+    if (result === 'end') return [...seen, 'end'];
+    if (result === 'records') seen.push(...batch.values.slice(0, batch.length));
+    if (result === 'event' && input.event?.kind === 'barrier') seen.push(`|${input.event.checkpointId}`);
+  }
+}
+
+test('a channel waits behind its barrier while the others go on', (t) => {
+  const { input, writers: [a, b] } = join(2);
+  a!.emit('a1', 0);
+  a!.broadcast(barrier(1));
+  a!.emit('a2', 0);
+  b!.emit('b1', 0);
+  t.deepEqual(readAll(input), ['a1', 'b1']);
+  b!.emit('b2', 0);
+  t.deepEqual(readAll(input), ['b2']);
+  b!.broadcast(barrier(1));
+  b!.emit('b3', 0);
+  t.deepEqual(readAll(input), ['|1', 'a2', 'b3']);
+});
+
+test('at-least-once reads on behind the barrier', (t) => {
+  const { input, writers: [a, b] } = join(2);
+  a!.broadcast(barrier(1, 'at-least-once'));
+  a!.emit('a1', 0);
+  t.deepEqual(readAll(input), ['a1']);
+  b!.broadcast(barrier(1, 'at-least-once'));
+  t.deepEqual(readAll(input), ['|1']);
+});
+
+test('an aborted checkpoint holds nothing back, and what overtakes it is told', (t) => {
+  const { input, writers: [a, b] } = join(2);
+  const heard: string[] = [];
+  input.listen({ onBegun: (id) => heard.push(`begun ${id}`), onOvertaken: (id) => heard.push(`overtaken ${id}`) });
+  a!.broadcast(barrier(1));
+  a!.emit('a1', 0);
+  t.deepEqual(readAll(input), []);
+  input.abort(1);
+  t.deepEqual(readAll(input), ['a1']);
+  a!.broadcast(barrier(2));
+  t.deepEqual(readAll(input), []);
+  b!.broadcast(barrier(3));
+  t.deepEqual(readAll(input), []);
+  a!.broadcast(barrier(3));
+  t.deepEqual(readAll(input), ['|3']);
+  t.deepEqual(heard, ['begun 1', 'begun 2', 'overtaken 2', 'begun 3']);
+});
+
+test('a channel that ends completes the checkpoint, and so does the JobManager when all have ended', (t) => {
+  const { input, writers: [a, b] } = join(2);
+  a!.broadcast(barrier(1));
+  a!.emit('a1', 0);
+  b!.broadcast({ kind: 'end' });
+  t.deepEqual(readAll(input), ['|1', 'a1']);
+  input.trigger(barrier(2));
+  t.deepEqual(readAll(input), [], 'a is still open');
+  a!.emit('a2', 0);
+  a!.broadcast({ kind: 'end' });
+  t.deepEqual(readAll(input), ['a2', '|2', 'end']);
+  input.trigger(barrier(3));
+  t.deepEqual(readAll(input), ['|3', 'end']);
+});
