@@ -16,6 +16,7 @@
 import type { OutputStatus, StreamEvent } from '../exchange/contract.ts';
 import type { RuntimeContext } from '../graph/functions.ts';
 import type { Clock } from '../base/ports.ts';
+import type { ScheduledWork, TimerService } from '../state/timer-service.ts';
 
 /** Where results go. */
 export interface Output {
@@ -36,7 +37,13 @@ export interface OperatorContext {
   readonly status: OutputStatus;
   /** Runs `action` on the task's thread between two records; the only way back in for a promise. */
   post(action: () => void): void;
+  /** Runs `work` between two records as soon as there is room, and again while it answers `'more'`. It may emit. */
+  schedule(work: ScheduledWork): void;
+  /** Sends an event of the operator's own to everything downstream of it, before the next batch of records at the latest. */
+  emitEvent(event: StreamEvent): void;
   readonly clock: Clock;
+  /** Timers of the operator's keys; null when no input is keyed. */
+  readonly timers: TimerService | null;
 }
 
 /** One operator of one subtask. */
@@ -57,8 +64,11 @@ export interface StreamOperator {
   generate(code: OperatorCode, record: RecordVariables, inputIndex: 0 | 1): void;
   /** Gives out what is held while `status.full` is false. True when nothing is held and a record may come. */
   resume?(): boolean;
-  /** An event passes, before it goes downstream. `end` is the last. */
-  onEvent?(event: StreamEvent): void;
+  /**
+   * An event passes, before it goes downstream. `end` is the last. `'more'`: it is not done, because it has no room or has
+   * taken its turn; it is called again with the same event, and gets no record before it is done. `'stop'`: the event ends here.
+   */
+  onEvent?(event: StreamEvent): void | 'more' | 'stop';
   /** False while work of the past is under way that the end of the task waits for. */
   isIdle?(): boolean;
   /** Also after a failure and without `open`; idempotent. */

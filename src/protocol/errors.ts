@@ -48,6 +48,7 @@ export const ERROR_KINDS = {
   STORAGE_FULL: { retriable: true, httpStatus: 507 },
   TASK_CANCELLATION_TIMEOUT: { retriable: true, httpStatus: 500 },
   TASK_MANAGER_LOST: { retriable: true, httpStatus: 500 },
+  TIMESTAMP_INVALID: { retriable: false, httpStatus: 500 },
   TIMESTAMP_MISSING: { retriable: false, httpStatus: 500 },
   TYPE_MISMATCH: { retriable: false, httpStatus: 500 },
   UNSUPPORTED: { retriable: false, httpStatus: 400 },

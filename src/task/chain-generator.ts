@@ -19,11 +19,13 @@
 import { CodeWriter } from '../base/code-writer.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import { operatorFailure } from '../operators/failure.ts';
-import type { OperatorCode, OperatorOutputs, RecordVariables } from '../operators/operator.ts';
+import type { OperatorCode, OperatorOutputs, Output, RecordVariables } from '../operators/operator.ts';
 import type { BatchFunction, ChainConsumer, ChainedNode, Segment } from './chain.ts';
 import type { Interrupt } from './chain-interpreter.ts';
 
 type Collect = (value: unknown, timestampMs: number) => void;
+/** The error that names the operator at fault. */
+type Blame = (thrown: unknown) => unknown;
 
 /** What the generated text returns. */
 interface GeneratedModule {
@@ -76,8 +78,12 @@ class SegmentGenerator {
     const second = this.segment.inputCount === 2 ? 'batch1' : 'batch0';
     this.code.line(`return { batches: [batch0, ${second}], functions: { ${names.join(', ')} } };`);
     const module = this.code.build(this.sourceName) as GeneratedModule;
-    this.link(module);
-    return this.withBlame(module);
+    const text = this.code.text();
+    const operatorOfLine = operatorsByLine(text);
+    const blame = (thrown: unknown) => this.blame(thrown, operatorOfLine);
+    this.link(module, blame);
+    const batches = module.batches.map((batch) => blaming(batch, blame)) as [BatchFunction, BatchFunction];
+    return { batches, text };
   }
 
   private writeBatch(inputIndex: 0 | 1): void {
@@ -152,20 +158,12 @@ class SegmentGenerator {
   }
 
   /** Operators that emit outside of the generated text get the generated functions as their outputs. */
-  private link(module: GeneratedModule): void {
+  private link(module: GeneratedModule, blame: Blame): void {
     for (const [node, byTag] of this.collectors) {
-      const outputs = new Map([...byTag].map(([tag, name]) => [tag, { collect: module.functions[name] as Collect }]));
+      const outputs = new Map([...byTag].map(([tag, name]) => [tag, blamingOutput(module.functions[name] as Collect, blame)]));
       const links: OperatorOutputs = { main: outputs.get(null) ?? { collect: () => undefined }, side: (tag) => outputs.get(tag) ?? null };
       node.operator.link(links);
     }
-  }
-
-  private withBlame(module: GeneratedModule): GeneratedSegment {
-    const text = this.code.text();
-    const operatorOfLine = operatorsByLine(text);
-    const blame = (thrown: unknown) => this.blame(thrown, operatorOfLine);
-    const [first, second] = module.batches.map((batch) => blaming(batch, blame)) as [BatchFunction, BatchFunction];
-    return { batches: [first, second], text };
   }
 
   private blame(thrown: unknown, operatorOfLine: readonly (number | null)[]): unknown {
@@ -181,8 +179,21 @@ function mainConsumers(node: ChainedNode): readonly ChainConsumer[] {
   return node.consumers.filter((consumer) => consumer.tag === null);
 }
 
+/** An output that names the operator at fault downstream; who emits may be asked from outside of a batch. */
+function blamingOutput(collect: Collect, blame: Blame): Output {
+  return {
+    collect(value, timestampMs) {
+      try {
+        collect(value, timestampMs);
+      } catch (thrown) {
+        throw blame(thrown);
+      }
+    },
+  };
+}
+
 /** The batch function with failures named; the handler is outside of the loop and costs nothing per record. */
-function blaming(batch: BatchFunction, blame: (thrown: unknown) => unknown): BatchFunction {
+function blaming(batch: BatchFunction, blame: Blame): BatchFunction {
   return (values, timestampsMs, from, to) => {
     try {
       return batch(values, timestampsMs, from, to);

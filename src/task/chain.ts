@@ -11,12 +11,13 @@
  * Source: takeover.md, "In-slot rules".
  */
 import { present } from '../base/assert.ts';
-import type { OutputStatus, RecordWriter, StreamEvent } from '../exchange/contract.ts';
+import type { OutputStatus, RecordWriter } from '../exchange/contract.ts';
 import type { StreamEdge, StreamNode } from '../graph/stream-graph.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import { AsyncMapOperator } from '../operators/async-map.ts';
 import type { SegmentInput } from '../operators/async-map.ts';
 import type { StreamOperator } from '../operators/operator.ts';
+import { SegmentDuties } from './segment-duties.ts';
 
 /** What happens to a record on its way to a consumer: a copy, a freeze. */
 export type Hop = (value: unknown) => unknown;
@@ -48,10 +49,12 @@ export interface Segment {
   readonly inputCount: 1 | 2;
   /** Who gets the segment's records. */
   readonly entry: readonly ChainConsumer[];
-  /** Upstream before downstream. */
+  /** In pre-order: upstream before downstream, and each subtree in one piece. */
   readonly nodes: readonly ChainedNode[];
   readonly writers: readonly RecordWriter[];
   readonly status: OutputStatus;
+  /** What operators want done between two records. */
+  readonly duties: SegmentDuties;
 }
 
 /** How records are shared along a chain. */
@@ -177,7 +180,7 @@ interface OpenSegment extends Segment {
 }
 
 function openSegment(input: SegmentInput | null, inputCount: 1 | 2): OpenSegment {
-  return { input, inputCount, entry: [], nodes: [], writers: [], status: { full: false } };
+  return { input, inputCount, entry: [], nodes: [], writers: [], status: { full: false }, duties: new SegmentDuties() };
 }
 
 function typeOf(node: StreamNode, tag: string | null): TypeDescriptor<unknown> | null {
@@ -220,10 +223,4 @@ export function refresh(segment: Segment): boolean {
     if (operator.resume !== undefined && !operator.resume()) status.full = true;
   }
   return !status.full;
-}
-
-/** Passes an event. Only while the segment has room: everything before the event has left its operators. */
-export function passEvent(segment: Segment, event: StreamEvent): void {
-  for (const { operator } of segment.nodes) operator.onEvent?.(event);
-  for (const writer of segment.writers) writer.broadcast(event);
 }

@@ -1,22 +1,32 @@
 /**
  * Runs one segment: polls its input for a batch or an event, and works it off as far as there is room.
  *
- *     step: no room ─► refresh ─► full            a batch in hand ─► run a stretch of it
+ *     step: no room ─► refresh ─► full            an event under way ─► pass it further
+ *                                                 duties of operators ─► the next
+ *                                                 a batch in hand ─► run a stretch of it
  *           else poll ─► records ─► run │ event ─► pass it │ nothing │ end ─► pass `end`
  *
- * A stretch is as many records as take about `STRETCH_MS`, so that a slow user function still yields to
- * its neighbours, and a fast one runs whole batches.
+ * A stretch is as many records (or calls of operators, for events) as take about `STRETCH_MS`, so that a slow
+ * user function still yields to its neighbours, and a fast one runs whole batches. Nothing else of the
+ * segment runs while an event is under way.
  */
 import type { StreamEvent } from '../exchange/contract.ts';
 import { NO_TIMESTAMP } from '../graph/functions.ts';
 import type { RecordBatch } from '../graph/functions.ts';
-import { passEvent, refresh } from './chain.ts';
+import { operatorFailure } from '../operators/failure.ts';
+import { refresh } from './chain.ts';
 import type { BatchFunction, Segment } from './chain.ts';
+import { EventPass } from './event-pass.ts';
+import type { Duty } from './segment-duties.ts';
+import type { ScheduledWork } from '../state/timer-service.ts';
 
 /** Records of a batch: above 512 the loop's own cost is lost in noise (scripts/bench/micro-chain.ts). */
 const BATCH_CAPACITY = 1024;
 /** How long one stretch aims to take. */
 const STRETCH_MS = 1;
+/** Calls of operators in the first stretch of an event. */
+const CALLS_INITIAL = 16;
+const CALLS_MAX = 4096;
 
 export type InputResult = 'records' | 'event' | 'nothing' | 'again' | 'end';
 
@@ -50,6 +60,8 @@ export class SegmentRunner {
   /** `batch.values[next..length)` are still to be run. */
   private next = 0;
   private stretch = BATCH_CAPACITY;
+  private readonly pass: EventPass;
+  private calls = CALLS_INITIAL;
   private ended = false;
 
   constructor(segment: Segment, batches: readonly [BatchFunction, BatchFunction], input: RunnerInput, monotonicMs: () => number) {
@@ -57,6 +69,7 @@ export class SegmentRunner {
     this.batches = batches;
     this.input = input;
     this.monotonicMs = monotonicMs;
+    this.pass = new EventPass(segment);
   }
 
   /** The end has passed through the segment. */
@@ -66,16 +79,19 @@ export class SegmentRunner {
 
   step(): StepResult {
     if (this.segment.status.full && !refresh(this.segment)) return 'full';
-    if (this.next < this.batch.length) return this.run();
+    if (this.pass.current !== null) return this.passFurther(this.pass.current);
     if (this.ended) return 'ended';
+    const duty = this.segment.duties.first;
+    if (duty !== null) return this.perform(duty);
+    if (this.next < this.batch.length) return this.run();
     switch (this.input.poll(this.batch)) {
       case 'records':
         this.next = 0;
         return this.run();
       case 'event':
-        return this.pass(this.input.event);
+        return this.begin(this.input.event);
       case 'end':
-        return this.pass({ kind: 'end' });
+        return this.begin({ kind: 'end' });
       case 'again':
         return 'ran';
       case 'nothing':
@@ -95,11 +111,47 @@ export class SegmentRunner {
     return 'ran';
   }
 
-  private pass(event: StreamEvent | null): StepResult {
+  private begin(event: StreamEvent | null): StepResult {
     this.batch.length = this.next = 0;
     if (event === null) return 'ran';
-    passEvent(this.segment, event);
-    this.ended = event.kind === 'end';
+    this.pass.begin(event);
+    return this.passFurther(event);
+  }
+
+  private passFurther(event: StreamEvent): StepResult {
+    const isThrough = this.timed(() => this.pass.advance(this.calls));
+    if (isThrough && event.kind === 'end') this.ended = true;
     return 'ran';
+  }
+
+  private perform(duty: Duty): StepResult {
+    const { duties, nodes } = this.segment;
+    if (duty.kind === 'event') {
+      duties.done(duty);
+      this.pass.beginAfter(duty.nodeIndex, duty.event);
+      return this.passFurther(duty.event);
+    }
+    try {
+      if (this.timed(() => this.workOff(duty.work))) duties.done(duty);
+    } catch (thrown) {
+      throw operatorFailure(nodes[duty.nodeIndex]?.operator.name ?? '', thrown);
+    }
+    return 'ran';
+  }
+
+  /** True once the work is done. */
+  private workOff(work: ScheduledWork): boolean {
+    for (let made = 0; made < this.calls && !this.segment.status.full; made++) if (work() !== 'more') return true;
+    return false;
+  }
+
+  /** Fits the number of calls to the time that they take. */
+  private timed(action: () => boolean): boolean {
+    const startedMs = this.monotonicMs();
+    const isDone = action();
+    const tookMs = this.monotonicMs() - startedMs;
+    if (tookMs > 2 * STRETCH_MS) this.calls = Math.max(1, this.calls >> 1);
+    else if (!isDone && tookMs < STRETCH_MS / 2 && this.calls < CALLS_MAX) this.calls *= 2;
+    return isDone;
   }
 }

@@ -17,6 +17,7 @@ import { DiscardOperator } from '../operators/sinks.ts';
 import type { StreamOperator } from '../operators/operator.ts';
 import type { OperatorEventBody } from '../protocol/deployment.ts';
 import type { KeyedStateStore, StateBackend } from '../state/keyed-state-store.ts';
+import { HeapTimerService } from '../state/timer-service.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import { TaskAccumulators } from './accumulators.ts';
 import { buildChain, isSource } from './chain.ts';
@@ -57,6 +58,15 @@ export interface SourcePart {
   open(): SourceReader<unknown>;
 }
 
+/** An operator, not yet opened. */
+export interface OperatorPart {
+  readonly operator: StreamOperator;
+  readonly context: RuntimeContext;
+  readonly segment: Segment;
+  /** Null when no input is keyed. */
+  readonly timers: HeapTimerService | null;
+}
+
 /** The parts of one subtask. */
 export interface SubtaskParts {
   readonly taskName: string;
@@ -70,7 +80,7 @@ export interface SubtaskParts {
   readonly writers: readonly RecordWriter[];
   readonly stores: readonly KeyedStateStore[];
   /** By operator, in the order of opening: downstream first, so that an operator may emit from `open` on. */
-  readonly operators: readonly { readonly operator: StreamOperator; readonly context: RuntimeContext; readonly segment: Segment }[];
+  readonly operators: readonly OperatorPart[];
   /** Receivers of coordinator messages by node id. */
   readonly receivers: Map<number, (body: OperatorEventBody) => void>;
 }
@@ -91,6 +101,7 @@ class PartsBuilder {
   private readonly metrics: UserMetrics = { counters: new Map(), gauges: new Map() };
   private readonly writers: RecordWriter[] = [];
   private readonly stores: KeyedStateStore[] = [];
+  private readonly timers = new Map<StreamOperator, HeapTimerService>();
   private readonly receivers = new Map<number, (body: OperatorEventBody) => void>();
 
   constructor(task: SlotDeployment, graph: StreamGraph, slot: SlotSurroundings) {
@@ -135,7 +146,9 @@ class PartsBuilder {
 
   private openingOrder(segments: readonly Segment[]): SubtaskParts['operators'] {
     const all = segments.flatMap((segment) => segment.nodes.map(({ operator }) => ({ operator, segment })));
-    return all.toReversed().map(({ operator, segment }) => ({ operator, segment, context: this.context(operator.name) }));
+    return all.toReversed().map(({ operator, segment }) => {
+      return { operator, segment, context: this.context(operator.name), timers: this.timers.get(operator) ?? null };
+    });
   }
 
   private operator(node: StreamNode): StreamOperator {
@@ -143,12 +156,14 @@ class PartsBuilder {
     assert(!isSource(node), 'a source is the head of its chain');
     const keyed = node.keys.find((key) => key !== null) ?? null;
     const inputType = this.inputType(node.id);
+    const store = keyed === null ? null : this.store(keyed.type);
     const operator = createOperator(node, spec as Exclude<StreamNode['spec'], SourceSpec>, {
-      store: keyed === null ? null : this.store(keyed.type),
+      store,
       inputType,
       copyInput: copierOfInput(inputType),
       openSinkWriter: (sink) => (context) => this.slot.connectors.createSinkWriter(sink, this.sinkContext(node, context)),
     });
+    if (store !== null) this.timers.set(operator, new HeapTimerService(store, keyed?.type ?? null));
     if (operator instanceof DiscardOperator && operator.fold !== null) {
       this.accumulators.fold(node.name.replace(/^Sink: /, ''), operator.fold);
     }

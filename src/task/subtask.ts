@@ -16,7 +16,8 @@ import type { ErrorInfo } from '../protocol/errors.ts';
 import { SegmentRunner } from './segment-runner.ts';
 import type { RunnerInput, StepResult } from './segment-runner.ts';
 import { SourceInput } from './source-input.ts';
-import type { SubtaskParts } from './subtask-parts.ts';
+import { dutyAccess } from './segment-duties.ts';
+import type { OperatorPart, SubtaskParts } from './subtask-parts.ts';
 import { TimeShares } from './time-shares.ts';
 
 /** How a subtask reaches its slot. */
@@ -55,15 +56,7 @@ export class Subtask {
 
   /** Opens operators, downstream first, then the source. Throws what the user's `open` throws, named. */
   async open(): Promise<void> {
-    for (const { operator, context, segment } of this.parts.operators) {
-      const surroundings: OperatorContext = {
-        runtime: context,
-        status: segment.status,
-        post: (action) => this.post(action),
-        clock: this.around.ports.clock,
-      };
-      await named(operator.name, () => operator.open(surroundings));
-    }
+    for (const part of this.parts.operators) await named(part.operator.name, () => part.operator.open(this.contextOf(part)));
     const first = this.parts.gate ?? (await this.openSource());
     const { clock } = this.around.ports;
     this.runners = this.parts.segments
@@ -156,12 +149,20 @@ export class Subtask {
         failures.push(thrown);
       }
     };
+    for (const { timers } of this.parts.operators) timers?.close();
     await attempt(() => this.source?.close());
     for (const { operator } of this.parts.operators.toReversed()) await attempt(() => operator.close());
     for (const writer of this.parts.writers) writer.close(cause);
     this.parts.gate?.gate.close();
     for (const store of this.parts.stores) store.close();
     return failures[0] ?? null;
+  }
+
+  private contextOf({ operator, context, segment, timers }: OperatorPart): OperatorContext {
+    const { clock } = this.around.ports;
+    const duties = dutyAccess(segment, operator, () => this.around.wake());
+    timers?.attach({ clock, schedule: duties.schedule });
+    return { runtime: context, status: segment.status, post: (action) => this.post(action), ...duties, clock, timers };
   }
 
   private async openSource(): Promise<RunnerInput> {

@@ -27,12 +27,14 @@ import type { AccumulatorValue } from '../protocol/deployment.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import { heapBackend } from '../state/heap-backend.ts';
 import type { KeyedStateStore } from '../state/keyed-state-store.ts';
+import { HeapTimerService } from '../state/timer-service.ts';
 import { TaskAccumulators } from '../task/accumulators.ts';
 import { buildChain, isSource } from '../task/chain.ts';
 import type { Segment } from '../task/chain.ts';
 import { generateSegment } from '../task/chain-generator.ts';
 import { interpretSegment } from '../task/chain-interpreter.ts';
 import { copierOfInput, sharingRules } from '../task/record-sharing.ts';
+import { dutyAccess } from '../task/segment-duties.ts';
 import { SegmentRunner } from '../task/segment-runner.ts';
 import type { InputResult, RunnerInput } from '../task/segment-runner.ts';
 
@@ -201,6 +203,7 @@ class HarnessChain {
   private readonly input = new PushedInput();
   private readonly writers = new Map<string | null, KeepingWriter>();
   private readonly stores: KeyedStateStore[] = [];
+  private readonly timers = new Map<StreamOperator, HeapTimerService>();
   private readonly segments: readonly Segment[];
   private readonly runners: readonly SegmentRunner[];
   private posted: (() => void)[] = [];
@@ -224,12 +227,12 @@ class HarnessChain {
   async open(): Promise<void> {
     for (const segment of this.segments.toReversed()) {
       for (const { operator } of segment.nodes.toReversed()) {
-        await operator.open({
-          runtime: this.runtimeContext(),
-          status: segment.status,
-          post: (action) => this.post(action),
-          clock: systemPorts.clock,
-        });
+        const { clock } = systemPorts;
+        const duties = dutyAccess(segment, operator, () => this.post(() => undefined));
+        const timers = this.timers.get(operator) ?? null;
+        timers?.attach({ clock, schedule: duties.schedule });
+        const post = (action: () => void) => this.post(action);
+        await operator.open({ runtime: this.runtimeContext(), status: segment.status, post, ...duties, clock, timers });
       }
     }
   }
@@ -260,6 +263,7 @@ class HarnessChain {
   async close(): Promise<void> {
     if (this.isClosed) return;
     this.isClosed = true;
+    for (const timers of this.timers.values()) timers.close();
     for (const operator of this.operators()) await operator.close();
     for (const store of this.stores) store.close();
   }
@@ -290,14 +294,17 @@ class HarnessChain {
     const edge = this.graph.edges.find((each) => each.target === node.id);
     const producer = this.graph.nodes.find((each) => each.id === edge?.source);
     const inputType = producer?.outputType ?? null;
-    return createOperator(node, node.spec as Exclude<StreamNode['spec'], SourceSpec>, {
-      store: key === null ? null : this.store(key.type, freezeValues),
+    const store = key === null ? null : this.store(key.type, freezeValues);
+    const operator = createOperator(node, node.spec as Exclude<StreamNode['spec'], SourceSpec>, {
+      store,
       inputType,
       copyInput: copierOfInput(inputType),
       openSinkWriter: () => () => {
         throw new ClusterError('UNSUPPORTED', 'the operator harness runs no sinks: test them in a MiniCluster');
       },
     });
+    if (store !== null) this.timers.set(operator, new HeapTimerService(store, key?.type ?? null));
+    return operator;
   }
 
   private store(keyType: Parameters<typeof heapBackend.open>[0]['keyType'], freezeValues: boolean): KeyedStateStore {

@@ -10,10 +10,12 @@ import type { OperatorSpec } from '../../src/graph/operator-spec.ts';
 import type { StreamEdge, StreamNode } from '../../src/graph/stream-graph.ts';
 import { createOperator } from '../../src/operators/create-operator.ts';
 import type { OperatorNodeSpec, OperatorSurroundings } from '../../src/operators/create-operator.ts';
-import { buildChain, passEvent, refresh } from '../../src/task/chain.ts';
+import { buildChain, refresh } from '../../src/task/chain.ts';
 import type { BatchFunction, ChainPlan, Segment, SharingRules } from '../../src/task/chain.ts';
 import { generateSegment } from '../../src/task/chain-generator.ts';
 import { interpretSegment } from '../../src/task/chain-interpreter.ts';
+import { EventPass } from '../../src/task/event-pass.ts';
+import { dutyAccess } from '../../src/task/segment-duties.ts';
 import { MapStore } from './map-store.ts';
 
 /** A record, or an event, that left the chain. */
@@ -120,7 +122,9 @@ export class OperatorDriver {
           runtime: this.options.runtime as RuntimeContext,
           status: segment.status,
           post: (action) => void this.posted.push(action),
+          ...dutyAccess(segment, operator, () => undefined),
           clock: systemPorts.clock,
+          timers: null,
         });
       }
     }
@@ -138,7 +142,9 @@ export class OperatorDriver {
   /** Passes an event once there is room. */
   async event(event: StreamEvent, segmentIndex = 0): Promise<void> {
     await this.room(segmentIndex);
-    passEvent(this.segments[segmentIndex] as Segment, event);
+    const pass = new EventPass(this.segments[segmentIndex] as Segment);
+    pass.begin(event);
+    while (!pass.advance(1)) await this.room(segmentIndex);
   }
 
   /** Waits until nothing is under way. */

@@ -1,0 +1,111 @@
+/**
+ * An event on its way through a segment: operator after operator, upstream before downstream, each to its
+ * writers once it is done with it.
+ *
+ *     nodes   map   windows        sink        cursor ──► windows answered 'more' (timers are due, or the
+ *              │       ▲                       output is full): the same operator is asked again in a later step
+ *            done   cursor
+ *
+ * An operator that answers 'stop' keeps the event from its subtree; one that puts out an event of its own
+ * (`OperatorContext.emitEvent`) sends it through that subtree only. Nodes are in pre-order, so a subtree is a
+ * range of them.
+ *
+ * Invariant: the pass pauses whenever the segment is full, so an operator gets an event only when everything
+ * before it has left the operators upstream.
+ */
+import type { RecordWriter, StreamEvent } from '../exchange/contract.ts';
+import { operatorFailure } from '../operators/failure.ts';
+import type { ChainedNode, Segment } from './chain.ts';
+
+/** One pass at a time through one segment. */
+export class EventPass {
+  private readonly segment: Segment;
+  /** Index behind the last node of each node's subtree. */
+  private readonly subtreeEnds: readonly number[];
+  private readonly writers: readonly (readonly RecordWriter[])[];
+  private event: StreamEvent | null = null;
+  private cursor = 0;
+  private end = 0;
+
+  constructor(segment: Segment) {
+    this.segment = segment;
+    this.subtreeEnds = subtreeEnds(segment.nodes);
+    this.writers = segment.nodes.map((node) => writersOf(node.consumers));
+  }
+
+  /** The event under way; null when none is. */
+  get current(): StreamEvent | null {
+    return this.event;
+  }
+
+  /** An event of the segment's input. */
+  begin(event: StreamEvent): void {
+    this.start(event, 0, this.segment.nodes.length);
+    for (const writer of writersOf(this.segment.entry)) writer.broadcast(event);
+  }
+
+  /** An event that a node puts out. */
+  beginAfter(nodeIndex: number, event: StreamEvent): void {
+    this.start(event, nodeIndex + 1, this.subtreeEnds[nodeIndex] as number);
+    this.broadcast(nodeIndex, event);
+  }
+
+  /** Makes at most `calls` calls of operators. True once the event is through; not while the segment is full. */
+  advance(calls: number): boolean {
+    const { event, segment } = this;
+    if (event === null) return true;
+    for (let made = 0; this.cursor < this.end; made++) {
+      if (segment.status.full || made === calls) return false;
+      this.call(this.cursor, event);
+    }
+    this.event = null;
+    return true;
+  }
+
+  private start(event: StreamEvent, from: number, end: number): void {
+    this.event = event;
+    this.cursor = from;
+    this.end = end;
+  }
+
+  private call(index: number, event: StreamEvent): void {
+    const { operator } = this.segment.nodes[index] as ChainedNode;
+    const answer = onEvent(operator, event);
+    if (answer === 'more') return;
+    if (answer === 'stop') {
+      this.cursor = this.subtreeEnds[index] as number;
+      return;
+    }
+    this.cursor = index + 1;
+    this.broadcast(index, event);
+  }
+
+  private broadcast(index: number, event: StreamEvent): void {
+    for (const writer of this.writers[index] as readonly RecordWriter[]) writer.broadcast(event);
+  }
+}
+
+function onEvent(operator: ChainedNode['operator'], event: StreamEvent): void | 'more' | 'stop' {
+  try {
+    return operator.onEvent?.(event);
+  } catch (thrown) {
+    throw operatorFailure(operator.name, thrown);
+  }
+}
+
+function writersOf(consumers: ChainedNode['consumers']): readonly RecordWriter[] {
+  return consumers.flatMap(({ writer }) => (writer === null ? [] : [writer]));
+}
+
+/** Children are visited before the answer for their parent is needed: from the back. */
+function subtreeEnds(nodes: readonly ChainedNode[]): readonly number[] {
+  const indexOf = new Map(nodes.map((node, index) => [node, index]));
+  const ends: number[] = nodes.map((_, index) => index + 1);
+  for (let index = nodes.length - 1; index >= 0; index--) {
+    for (const { operator } of (nodes[index] as ChainedNode).consumers) {
+      const child = operator === null ? undefined : indexOf.get(operator);
+      if (child !== undefined) ends[index] = Math.max(ends[index] as number, ends[child] as number);
+    }
+  }
+  return ends;
+}
