@@ -50,6 +50,8 @@ export interface OperatorSubtaskState {
   readonly keyed: readonly KeyedStateHandle[];
   /** Operator state: lists, union lists, broadcast, splits of a reader, state and committables of a writer. The operator's own format. */
   readonly operator: StateHandle | null;
+  /** `operator` holds union list state: every subtask is restored from the `operator` of all. */
+  readonly union?: true;
 }
 
 /** Flink's figures of one subtask's part. */
@@ -72,10 +74,17 @@ export interface TaskCheckpointAck {
   readonly metrics: CheckpointMetrics;
 }
 
-/** What an attempt starts from, already redistributed to this subtask (one entry per former subtask that it takes state of). */
+/**
+ * What an attempt starts from: one entry for each operator and former subtask that it takes state of. With the parallelism
+ * unchanged that is its own. Otherwise keyed handles are those that meet its key groups, and `operator` comes of every
+ * former subtask, ascending: the operator takes element k of their concatenated lists when k mod parallelism is its index.
+ */
 export interface TaskRestore {
   readonly checkpointId: number;
+  /** `subtaskIndex` is the former one. */
   readonly operators: readonly OperatorSubtaskState[];
+  /** By operator id: how many subtasks wrote the checkpoint. */
+  readonly formerParallelism: Readonly<Record<string, number>>;
 }
 
 const SHA_256 = /^[0-9a-f]{64}$/;
@@ -100,6 +109,7 @@ function parseOperatorSubtaskState(data: JsonValue, place: string): OperatorSubt
     subtaskIndex: state.count('subtaskIndex'),
     keyed: state.list('keyed').map((keyed, index) => parseKeyedStateHandle(keyed, `${place}.keyed[${index}]`)),
     operator: operator === null ? null : parseStateHandle(operator, `${place}.operator`),
+    ...(state.value('union') === null ? {} : { union: state.literalTrue('union') }),
   };
 }
 
@@ -175,6 +185,11 @@ class Fields {
     const value = this.value(name);
     if (typeof value !== 'boolean') throw this.fault(name, 'is not true or false');
     return value;
+  }
+
+  literalTrue(name: string): true {
+    if (this.value(name) !== true) throw this.fault(name, 'is not true');
+    return true;
   }
 
   list(name: string): readonly JsonValue[] {

@@ -107,6 +107,8 @@ export type OperatorEventBody =
   | { readonly kind: 'splitRequest' }
   | { readonly kind: 'splitFinished'; readonly splitId: string }
   | { readonly kind: 'sourceEvent'; readonly event: JsonValue }
+  /** The task has no input left and waits for its final checkpoint. */
+  | { readonly kind: 'endOfData' }
   /** Collected results; `sequence` counts batches from 0 and is acknowledged, so at most a window is in flight. */
   | { readonly kind: 'collected'; readonly sequence: number; readonly values: readonly JsonValue[] }
   // coordinator → reader

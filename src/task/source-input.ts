@@ -67,6 +67,7 @@ export class SourceInput implements RunnerInput {
       case 'readerRegistered':
       case 'splitRequest':
       case 'splitFinished':
+      case 'endOfData':
       case 'collected':
       case 'collectedAck':
         return assert(false, `a reader is not sent '${body.kind}'`);

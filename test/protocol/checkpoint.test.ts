@@ -18,6 +18,7 @@ const ACK: TaskCheckpointAck = {
       data: { kind: 'file', path: '/chk-7/a', sizeBytes: 12, sha256: SHA_256, shared: true },
     }],
     operator: { kind: 'inline', base64: 'aGk=', sha256: SHA_256 },
+    union: true,
   }],
   metrics: {
     startDelayMs: 0.5, alignmentMs: 0, syncMs: 1, asyncMs: 2, stateSizeBytes: 14, checkpointedSizeBytes: 14,
