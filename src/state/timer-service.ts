@@ -35,7 +35,7 @@ export interface TimerService {
   /** `NO_TIMESTAMP` before the first. */
   readonly currentWatermarkMs: number;
   currentProcessingTimeMs(): number;
-  /** For the selected key. A timer that is there already, by domain, timestamp, key and namespace, stays one. */
+  /** For the selected key. A timer that is there already, by domain, timestamp, key and namespace, stays where it is. */
   register(domain: TimeDomain, timestampMs: number, namespace: Namespace): void;
   /** For the selected key. A timer that is not there is no error. */
   delete(domain: TimeDomain, timestampMs: number, namespace: Namespace): void;
@@ -106,8 +106,10 @@ export class HeapTimerService implements TimerService {
 
   register(domain: TimeDomain, timestampMs: number, namespace: Namespace): void {
     checkTimestamp(timestampMs);
-    const isNew = this.queues[domain].add(timestampMs, this.ownedKey(), namespace);
-    if (isNew && domain === 'processing') this.setAlarm();
+    const queue = this.queues[domain];
+    if (queue.has(timestampMs, this.store.key(), namespace)) return;
+    queue.add(timestampMs, this.ownedKey(), namespace);
+    if (domain === 'processing') this.setAlarm();
   }
 
   delete(domain: TimeDomain, timestampMs: number, namespace: Namespace): void {
@@ -130,9 +132,9 @@ export class HeapTimerService implements TimerService {
     const hash = keyHashOf(this.keyType);
     const entries: TimerEntry[] = [];
     for (const domain of ['event', 'processing'] as const) {
-      for (const timer of this.queues[domain]) {
-        const keyGroup = keyGroupOf(hash(timer.key), range.maxParallelism);
-        if (keyGroup >= range.first && keyGroup <= range.last) entries.push({ domain, keyGroup, ...timer });
+      for (const { key, namespace, timestampMs } of this.queues[domain]) {
+        const keyGroup = keyGroupOf(hash(key), range.maxParallelism);
+        if (keyGroup >= range.first && keyGroup <= range.last) entries.push({ domain, keyGroup, key, namespace, timestampMs });
       }
     }
     return entries.sort((a, b) => a.keyGroup - b.keyGroup);
@@ -140,8 +142,8 @@ export class HeapTimerService implements TimerService {
 
   /** Puts a timer back. Before `attach`, or while no timer fires. */
   restore(entry: Omit<TimerEntry, 'keyGroup'>): void {
-    const isNew = this.queues[entry.domain].add(entry.timestampMs, entry.key, entry.namespace);
-    if (isNew && entry.domain === 'processing' && this.around !== null) this.setAlarm();
+    this.queues[entry.domain].add(entry.timestampMs, entry.key, entry.namespace);
+    if (entry.domain === 'processing' && this.around !== null) this.setAlarm();
   }
 
   /** Nothing fires any more. Idempotent. */

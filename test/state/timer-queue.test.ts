@@ -40,7 +40,10 @@ function compare(t: { is(a: unknown, b: unknown): void; deepEqual(a: unknown, b:
     } else {
       const { timestampMs, key, namespace } = step.timer;
       const had = listed.has(spell(step.timer));
-      t.is(queue[step.kind](timestampMs, key, namespace), step.kind === 'add' ? !had : had);
+      t.is(queue.has(timestampMs, key, namespace), had);
+      if (step.kind === 'delete') queue.delete(timestampMs, key, namespace);
+      else if (!had) queue.add(timestampMs, key, namespace);
+      t.is(queue.has(timestampMs, key, namespace), step.kind === 'add');
       if (step.kind === 'add') listed.set(spell(step.timer), step.timer);
       else listed.delete(spell(step.timer));
     }
@@ -61,21 +64,27 @@ test('keys that are objects are equal by their fields', (t) => {
   fc.assert(fc.property(stepsOf(keys), (steps) => compare(t, new TimerQueue(keyType), steps)));
 });
 
-test('a hundred thousand timers of one timestamp, and of one namespace each, are taken in linear time', (t) => {
-  for (const namespaceOf of [() => VOID_NAMESPACE, (i: number) => ({ startMs: i, endMs: 1_000_000 })]) {
+test('a hundred thousand timers of one timestamp, of one namespace each, and of one timestamp each', (t) => {
+  const shapes: readonly ((i: number) => readonly [timestampMs: number, namespace: Namespace])[] = [
+    () => [1_000_000, VOID_NAMESPACE], (i) => [1_000_000, { startMs: i, endMs: 1_000_000 }], (i) => [(i * 7919) % 100_000, VOID_NAMESPACE],
+  ];
+  for (const shape of shapes) {
     const queue = new TimerQueue(null);
-    for (let i = 0; i < 100_000; i++) queue.add(1_000_000, i, namespaceOf(i));
-    for (let i = 0; i < 100_000; i++) t.is(queue.take().key, i);
+    for (let i = 0; i < 100_000; i++) {
+      const [timestampMs, namespace] = shape(i);
+      queue.add(timestampMs, i, namespace);
+    }
+    const keys = new Set(Array.from({ length: 100_000 }, () => queue.take().key));
+    t.is(keys.size, 100_000);
     t.is(queue.peekMs(), Number.POSITIVE_INFINITY);
   }
 });
 
-test('deleted timestamps do not pile up in the heap', (t) => {
+test('equal timestamps leave in the order of Flink: the first, and then whoever the heap brings to its root', (t) => {
   const queue = new TimerQueue(null);
-  for (let i = 0; i < 100_000; i++) {
-    queue.add(10_000_000 + i, 'k', VOID_NAMESPACE);
-    queue.delete(10_000_000 + i - 1, 'k', VOID_NAMESPACE);
-  }
-  t.is(queue.size, 1);
-  t.true((queue as unknown as { readonly heap: readonly number[] }).heap.length < 200);
+  for (const key of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) queue.add(10, key, VOID_NAMESPACE);
+  t.deepEqual(Array.from({ length: 7 }, () => queue.take().key), ['a', 'g', 'f', 'e', 'd', 'c', 'b']);
+  for (const [key, timestampMs] of Object.entries({ a: 10, b: 20, c: 10, d: 20, e: 10, f: 10 })) queue.add(timestampMs, key, VOID_NAMESPACE);
+  queue.delete(10, 'e', VOID_NAMESPACE);
+  t.deepEqual(Array.from({ length: 5 }, () => queue.take().key), ['a', 'f', 'c', 'd', 'b']);
 });
