@@ -128,7 +128,10 @@ function stateNames(state: f.StateSpecs | undefined, isKeyed: boolean): readonly
 
 /** The functions of an input with their names, bound to their object, and `open` and `close` where there are any. */
 function withMethods<M extends string>(input: object, methods: readonly M[], operator: string): Record<M, unknown> & Lifecycle {
-  if (typeof input === 'function') return { [methods[0] as M]: input } as Record<M, unknown>;
+  if (typeof input === 'function') {
+    refuseAsync(input, operator);
+    return { [methods[0] as M]: input } as Record<M, unknown>;
+  }
   requireMethods(input, methods, operator);
   const names = [...methods, 'open', 'close'].filter((name) => typeof Reflect.get(input, name) === 'function');
   const bound = names.map((name) => [name, (Reflect.get(input, name) as () => unknown).bind(input)] as const);
@@ -138,8 +141,18 @@ function withMethods<M extends string>(input: object, methods: readonly M[], ope
 function requireMethods(input: unknown, methods: readonly string[], operator: string): void {
   const isObject = typeof input === 'object' && input !== null;
   const missing = methods.filter((name) => !isObject || typeof Reflect.get(input, name) !== 'function');
-  if (missing.length === 0) return;
-  throw planError(`${operator} needs a function, or an object with the method ${missing.map((name) => `${name}(…)`).join(' and ')}`);
+  if (missing.length > 0) {
+    throw planError(`${operator} needs a function, or an object with the method ${missing.map((name) => `${name}(…)`).join(' and ')}`);
+  }
+  for (const name of methods) refuseAsync(Reflect.get(input as object, name), operator);
+}
+
+/** Does not compile either; but a program need not have been compiled when it is bundled. */
+function refuseAsync(method: unknown, operator: string): void {
+  const kind: unknown = typeof method === 'function' ? Reflect.get(method, Symbol.toStringTag) : undefined;
+  if (operator === 'asyncMap' || typeof kind !== 'string' || !kind.startsWith('Async')) return;
+  const advice = 'Use asyncMap, or open() for what is loaded once';
+  throw planError(`${operator} got an async function: its result would be a promise, not a record. ${advice}`);
 }
 
 function resolveAsyncOptions<T, R>(options: AsyncMapOptions<T, R>): f.AsyncOptions<T, R> {

@@ -2,15 +2,11 @@
  * Where in the user's program something was declared. Some mistakes (two operators that do not fit)
  * show only when the whole graph is known; the error still points at the call that declared the operator.
  */
-import { shownPlace } from '../base/source-place.ts';
+import { OWN_ROOTS, shownPlace } from '../base/source-place.ts';
 import { ClusterError } from '../protocol/errors.ts';
 
 /** The stack at a declaration. Its text is made only when an error needs it. */
 export type BuildSite = Error;
-
-/** The sources of this package: compiled, and as source maps name them. */
-const COMPILED_ROOT = new URL('..', import.meta.url).pathname;
-const SOURCE_ROOT = COMPILED_ROOT.replace('/dist/src/', '/src/');
 
 /** Remembers the current stack. */
 export function buildSite(): BuildSite {
@@ -34,5 +30,5 @@ function userFrames(site: BuildSite): readonly string[] {
 }
 
 function isOurs(frame: string): boolean {
-  return ['api/', 'graph/'].some((room) => frame.includes(COMPILED_ROOT + room) || frame.includes(SOURCE_ROOT + room));
+  return ['api/', 'graph/'].some((room) => OWN_ROOTS.some((root) => frame.includes(root + room)));
 }

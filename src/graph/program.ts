@@ -2,7 +2,8 @@
  * Programs: from a module to a JobProgram, and from a JobProgram to its graph. Used wherever a program is rebuilt:
  * the client, the JobManager's program worker, every slot.
  */
-import { ClusterError } from '../protocol/errors.ts';
+import { userPlace } from '../base/source-place.ts';
+import { ClusterError, thrownText } from '../protocol/errors.ts';
 import { withLoadTraps } from './build-traps.ts';
 import { checkSamePlan, planOf } from './plan.ts';
 import type { BuildSettings, JobProgram, StreamGraph } from './stream-graph.ts';
@@ -27,19 +28,19 @@ export async function loadProgram(moduleUrl: string): Promise<JobProgram> {
   await preloadApi();
   process.setSourceMapsEnabled(true); // Stack traces name the user's TypeScript, and traps tell packages from user code.
   const module = await withLoadTraps(moduleUrl, () => importModule(moduleUrl));
-  return asProgram(module, moduleUrl);
+  return asProgram(module);
 }
 
-/** The program that a module namespace exports as its default. `origin` is for messages. */
-function asProgram(module: object, origin: string): JobProgram {
+/** The program that a module namespace exports as its default. The module is not named: a bundle's file name says nothing. */
+function asProgram(module: object): JobProgram {
   const program = 'default' in module ? module.default : undefined;
   if (program === undefined) {
-    throw new ClusterError('PROGRAM_INVALID', `${origin} has no default export. A job module ends in: ${SAMPLE}`);
+    throw new ClusterError('PROGRAM_INVALID', `the job module has no default export. It ends in: ${SAMPLE}`);
   }
   if (!isProgram(program)) {
     throw new ClusterError(
       'PROGRAM_INVALID',
-      `the default export of ${origin} is ${describe(program)}, not a job. Export what job() returns: ${SAMPLE}`,
+      `the default export of the job module is ${describe(program)}, not a job. Export what job() returns: ${SAMPLE}`,
     );
   }
   return program;
@@ -47,18 +48,32 @@ function asProgram(module: object, origin: string): JobProgram {
 
 /** Builds a program twice and answers the graph. Throws PLAN_MISMATCH, with the differences, when the plans differ. */
 export function buildProgram(program: JobProgram, settings: BuildSettings): StreamGraph {
-  const graph = program.build(settings);
-  checkSamePlan(planOf(graph), planOf(program.build(settings)), `job '${program.name}'`);
+  const graph = buildOnce(program, settings);
+  checkSamePlan(planOf(graph), planOf(buildOnce(program, settings)), `job '${program.name}'`);
   return graph;
+}
+
+/** Builds a program. What its build function throws becomes PROGRAM_INVALID with the place in the user's TypeScript. */
+export function buildOnce(program: JobProgram, settings: BuildSettings): StreamGraph {
+  try {
+    return program.build(settings);
+  } catch (thrown) {
+    throw programFault(`the build function of job '${program.name}'`, thrown);
+  }
+}
+
+function programFault(what: string, thrown: unknown): ClusterError {
+  if (thrown instanceof ClusterError) return thrown;
+  const place = userPlace(thrown);
+  const where = place === null ? '' : ` at ${place}`;
+  return new ClusterError('PROGRAM_INVALID', `${what} failed${where}: ${thrownText(thrown)}`, { cause: thrown });
 }
 
 async function importModule(moduleUrl: string): Promise<object> {
   try {
     return (await import(moduleUrl)) as object;
   } catch (thrown) {
-    if (thrown instanceof ClusterError) throw thrown;
-    const reason = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
-    throw new ClusterError('PROGRAM_INVALID', `loading ${moduleUrl} failed: ${reason}`, { cause: thrown });
+    throw programFault('loading the job module', thrown);
   }
 }
 

@@ -5,6 +5,8 @@
 import { pathToFileURL } from 'node:url';
 import { parentPort } from 'node:worker_threads';
 import { present } from '../base/assert.ts';
+import { delay } from '../base/ports.ts';
+import { systemPorts } from '../base/system-ports.ts';
 import { jobGraphOf } from '../graph/job-graph-builder.ts';
 import { executionPlanOf } from '../graph/plan-json.ts';
 import { buildProgram, loadProgram, preloadApi } from '../graph/program.ts';
@@ -18,7 +20,10 @@ port.once('message', (request: BuildRequest) => {
   void build(request)
     .then((built): BuildAnswer => ({ kind: 'built', built }))
     .catch((thrown: unknown): BuildAnswer => ({ kind: 'failed', error: errorInfo(thrown, 'PROGRAM_INVALID') }))
-    .then((answer) => port.postMessage(answer));
+    .then(async (answer) => {
+      await delay(systemPorts.clock, 0); // A rejection that nobody handles ends the thread by then, and the build with it.
+      port.postMessage(answer);
+    });
 });
 await preloadApi();
 

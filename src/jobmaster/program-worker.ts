@@ -5,8 +5,9 @@
 import { Worker } from 'node:worker_threads';
 import { BoundedQueue } from '../base/bounded-queue.ts';
 import type { Clock } from '../base/ports.ts';
+import { userPlace } from '../base/source-place.ts';
 import type { JobGraph, ProgramRef } from '../graph/job-graph.ts';
-import { ClusterError, errorFromInfo, type ErrorInfo } from '../protocol/errors.ts';
+import { ClusterError, errorFromInfo, thrownText, type ErrorInfo } from '../protocol/errors.ts';
 import type { JobId } from '../protocol/ids.ts';
 import type { JsonObject } from '../protocol/json.ts';
 
@@ -95,16 +96,11 @@ export class ProgramWorkers {
         act();
       };
       worker.once('message', (answer: BuildAnswer) => settle(() => resolve(answer)));
-      worker.once(
-        'error',
-        (error) => settle(() => reject(
-          new ClusterError('PROGRAM_INVALID', `building the program failed: ${error.message}`, { cause: error }),
-        )),
-      );
+      worker.once('error', (error) => settle(() => reject(causeOfDeath(error))));
       worker.once(
         'exit',
         (code) => settle(() => reject(
-          new ClusterError('PROGRAM_INVALID', `the program ended its thread with code ${code} while it was built`),
+          new ClusterError('PROGRAM_INVALID', `the program ended its thread while it was built: process.exit(${code})`),
         )),
       );
       worker.postMessage(request);
@@ -118,4 +114,16 @@ function startWorker(): Worker {
   worker.unref();
   worker.on('error', () => undefined); // A spare that fails is told by the request that uses it: its thread has exited.
   return worker;
+}
+
+/** What an error event of a worker means: its memory is used up, or a promise was rejected that nobody waited for. */
+function causeOfDeath(error: Error): ClusterError {
+  if ('code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    const advice = 'a build function only describes the job; load data in open(), or read it with a source';
+    return new ClusterError('PROGRAM_INVALID', `the program needs more than ${OLD_SPACE_SIZE_MB_MAX} MB of memory to be built: ${advice}`);
+  }
+  const place = userPlace(error);
+  const where = place === null ? '' : ` at ${place}`;
+  const text = `an error that nothing caught${where} while the program was built: ${thrownText(error)}`;
+  return new ClusterError('PROGRAM_INVALID', text, { cause: error });
 }

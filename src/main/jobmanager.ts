@@ -26,8 +26,8 @@ const NAMES = {
   component: 'StandaloneSessionClusterEntrypoint',
   logger: 'org.apache.flink.runtime.entrypoint.ClusterEntrypoint',
 };
-/** How long a user's build function may take. */
-const BUILD_TIMEOUT_MS = 60_000;
+/** How long a user's build function may take: less than `client.timeout`, so that the client hears the reason. */
+const BUILD_TIMEOUT_MS = 30_000;
 
 await runDaemon(NAMES, start);
 

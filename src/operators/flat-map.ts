@@ -85,8 +85,12 @@ abstract class Flattening<U extends Lifecycle> extends FunctionOperator<U> {
     this.waiting.add({ value, timestampMs, inputIndex });
   }
 
-  /** Keeps results for `resume`. */
-  hold(results: Iterable<unknown>, timestampMs: number): void {
+  /** Keeps results for `resume`. Throws when they are no results: types do not hold what is built without checking them. */
+  hold(results: Iterable<unknown> | null, timestampMs: number): void {
+    if (typeof results?.[Symbol.iterator] !== 'function') {
+      const what = results === null ? 'null' : `a value of type ${typeof results}`;
+      throw new TypeError(`its function returned ${what}: return an iterable of results, or nothing and call out.emit(…)`);
+    }
     this.results = results[Symbol.iterator]();
     this.resultsTimestampMs = timestampMs;
     this.holding = true;

@@ -2,6 +2,7 @@
  * Operating faults: one class, one table of codes. Users and programs match on `code`, never on text.
  * A code says once whether a retry can help, and how REST shows it.
  */
+import { inspect } from 'node:util';
 
 interface ErrorKind {
   /** Whether the same call may succeed later, unchanged. */
@@ -92,20 +93,59 @@ export interface ErrorInfo {
 
 /** Bound on the cause chain that crosses a process; a cyclic chain is cut there. */
 const CAUSES_MAX = 8;
+/** Bound on a message and on a stack that cross a process: user code may put a record of any size into them. */
+const TEXT_LENGTH_MAX = 16 * 1024;
 
-/** Describes anything that was thrown, causes included (at most 8 deep). */
+/** Describes anything that was thrown, causes included (at most 8 deep). Never throws, whatever the value's getters do. */
 export function errorInfo(thrown: unknown, code?: ErrorCode, depth = 0): ErrorInfo {
   if (!(thrown instanceof Error)) {
-    return { code: code ?? 'USER_CODE', className: typeof thrown, message: String(thrown), stack: '' };
+    return { code: code ?? 'USER_CODE', className: thrown === null ? 'null' : typeof thrown, message: shownValue(thrown), stack: '' };
   }
   const info = {
     code: thrown instanceof ClusterError ? thrown.code : (code ?? 'USER_CODE'),
-    className: thrown.name || thrown.constructor.name,
-    message: thrown.message,
-    stack: thrown.stack ?? '',
+    className: textOf(() => thrown.name || thrown.constructor.name),
+    message: textOf(() => thrown.message),
+    stack: textOf(() => thrown.stack ?? ''),
   };
-  const more = thrown.cause !== undefined && depth < CAUSES_MAX;
-  return more ? { ...info, cause: errorInfo(thrown.cause, code, depth + 1) } : info;
+  const cause = depth < CAUSES_MAX ? causeOf(thrown) : undefined;
+  return cause === undefined ? info : { ...info, cause: errorInfo(cause, code, depth + 1) };
+}
+
+/** One line for what was thrown: `TypeError: …`, or what it is when it is no Error. Never throws. */
+export function thrownText(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return `it threw ${shownValue(thrown)}, which is no Error and knows no place: throw new Error(…)`;
+  const { className, message } = errorInfo(thrown, undefined, CAUSES_MAX);
+  return `${className}: ${message}`;
+}
+
+/** Without calling any code of the value. */
+function shownValue(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(cut(value));
+  const limits = { depth: 2, maxArrayLength: 10, maxStringLength: 1000, breakLength: Infinity, customInspect: false };
+  return textOf(() => inspect(value, limits));
+}
+
+function causeOf(thrown: Error): unknown {
+  try {
+    return thrown.cause;
+  } catch {
+    return undefined;
+  }
+}
+
+function textOf(read: () => unknown): string {
+  try {
+    return cut(String(read()));
+  } catch {
+    return '(its text cannot be read)';
+  }
+}
+
+/** The end stays: the frames of a stack come after its message. */
+function cut(text: string): string {
+  if (text.length <= TEXT_LENGTH_MAX) return text;
+  const half = TEXT_LENGTH_MAX / 2;
+  return `${text.slice(0, half)} … (${text.length - TEXT_LENGTH_MAX} characters left out) … ${text.slice(-half)}`;
 }
 
 /** The inverse of `errorInfo`, for rethrowing a remote fault; keeps the remote stack. */

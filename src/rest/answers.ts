@@ -81,7 +81,8 @@ function answerClusterError(reply: FastifyReply, error: ClusterError): FastifyRe
   if (status === 503) reply.header('Retry-After', String(RETRY_AFTER_SECONDS));
   const texts = [`${error.code}: ${error.message}`];
   for (let cause = error.cause; cause instanceof Error && texts.length < 8; cause = cause.cause) {
-    texts.push(`Caused by: ${cause.name}: ${cause.message}`);
+    const isNews = !texts.some((text) => text.includes((cause as Error).message));
+    if (isNews) texts.push(`Caused by: ${cause.name}: ${cause.message}`);
   }
   return answer(reply, status, texts);
 }

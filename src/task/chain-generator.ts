@@ -17,7 +17,7 @@
  * `// operator n` in front of each operator's lines is how a stack trace finds the operator at fault.
  */
 import { CodeWriter } from '../base/code-writer.ts';
-import { ClusterError } from '../protocol/errors.ts';
+import { stackFrames } from '../base/source-place.ts';
 import { operatorFailure } from '../operators/failure.ts';
 import type { OperatorCode, OperatorOutputs, Output, RecordVariables } from '../operators/operator.ts';
 import type { BatchFunction, ChainConsumer, ChainedNode, Segment } from './chain.ts';
@@ -167,8 +167,7 @@ class SegmentGenerator {
   }
 
   private blame(thrown: unknown, operatorOfLine: readonly (number | null)[]): unknown {
-    if (thrown instanceof ClusterError) return thrown;
-    const line = thrown instanceof Error ? generatedLine(thrown, this.sourceName) : null;
+    const line = generatedLine(thrown, this.sourceName);
     const index = line === null ? null : (operatorOfLine[line] ?? null);
     const names = index === null ? this.segment.nodes.map((node) => node.operator.name) : [this.segment.nodes[index]?.operator.name];
     return operatorFailure(names.join(' -> '), thrown);
@@ -217,9 +216,9 @@ function operatorsByLine(text: string): readonly (number | null)[] {
 const LINES_BEFORE_TEXT = 3;
 
 /** 0-based line of the generated text in which `thrown` passed; null when its stack does not show one. */
-function generatedLine(thrown: Error, sourceName: string): number | null {
+function generatedLine(thrown: unknown, sourceName: string): number | null {
   const place = `codegen/${encodeURI(sourceName)}.js:`;
-  const frame = (thrown.stack ?? '').split('\n').find((line) => line.includes(place));
+  const frame = stackFrames(thrown).find((line) => line.includes(place));
   if (frame === undefined) return null;
   const line = Number.parseInt(frame.slice(frame.indexOf(place) + place.length), 10);
   return Number.isNaN(line) ? null : line - 1 - LINES_BEFORE_TEXT;

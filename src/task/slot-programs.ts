@@ -2,8 +2,9 @@
  * The programs that a slot has rebuilt. All tasks of a job in the slot share one graph, so that the
  * user's module is imported and built once.
  */
-import type { StreamGraph, JobProgram } from '../graph/stream-graph.ts';
 import { checkSamePlan, digestOf, planOf } from '../graph/plan.ts';
+import { buildOnce } from '../graph/program.ts';
+import type { StreamGraph, JobProgram } from '../graph/stream-graph.ts';
 import type { LocalProgram, SlotDeployment } from './slot-protocol.ts';
 
 /** Finds a program: imports a bundle, or looks it up in a registry. Throws PROGRAM_INVALID, ARTIFACT_NOT_FOUND. */
@@ -38,7 +39,7 @@ export class SlotPrograms {
 
   private async rebuild({ program, jobGraph }: SlotDeployment): Promise<StreamGraph> {
     const loaded = await this.loadProgram(program);
-    const graph = loaded.build({ args: jobGraph.args, configuration: jobGraph.configuration });
+    const graph = buildOnce(loaded, { args: jobGraph.args, configuration: jobGraph.configuration });
     const plan = planOf(graph);
     if (digestOf(plan) !== jobGraph.planDigest) checkSamePlan(jobGraph.plan, plan, `job '${jobGraph.name}' in its slot`);
     return graph;

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert, present } from '../base/assert.ts';
 import type { Logger, LogLevel } from '../base/log.ts';
+import { userPlace } from '../base/source-place.ts';
 import { systemPorts } from '../base/system-ports.ts';
 import { loadProgram, preloadApi } from '../graph/program.ts';
 import { assembleSlot } from './slot-assembly.ts';
@@ -30,6 +31,8 @@ const slot = assembleSlot({
   send,
 });
 
+const exit = process.exit.bind(process);
+process.exit = refuseExit;
 process.stdout.write = printTo('stdout');
 process.stderr.write = printTo('stderr');
 port.on('message', (message: ToSlot) => slot.accept(message));
@@ -43,6 +46,15 @@ function send(message: FromSlot): void {
 function loadArtifact(program: LocalProgram): ReturnType<typeof loadProgram> {
   assert('artifactPath' in program, 'a program of a worker thread is an artifact: registered ones exist in the process that made them');
   return loadProgram(pathToFileURL(program.artifactPath).href);
+}
+
+/**
+ * Throws where user code called it, so that the operator and the place are named; to end the thread would say neither.
+ * Node itself calls it too, after an error that nothing caught.
+ */
+function refuseExit(code?: number | string | null): never {
+  if (userPlace(new Error('called from')) === null) return exit(code);
+  throw new Error(`process.exit(${code ?? ''}) is not for jobs: throw an error to fail the job; it ends by itself when its sources do`);
 }
 
 /** The user's console writes here. It cannot be made to wait; the slot runs nothing while too much is under way. */

@@ -149,9 +149,9 @@ export class Subtask {
         failures.push(thrown);
       }
     };
-    for (const { timers } of this.parts.operators) timers?.close();
-    await attempt(() => this.source?.close());
-    for (const { operator } of this.parts.operators.toReversed()) await attempt(() => operator.close());
+for (const { timers } of this.parts.operators) timers?.close();
+    await attempt(() => named(this.parts.source?.node.name ?? '', () => this.source?.close()));
+    for (const { operator } of this.parts.operators.toReversed()) await attempt(() => named(operator.name, () => operator.close()));
     for (const writer of this.parts.writers) writer.close(cause);
     this.parts.gate?.gate.close();
     for (const store of this.parts.stores) store.close();

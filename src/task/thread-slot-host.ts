@@ -5,8 +5,9 @@
  * A message raises the slot's interrupt, so that a running batch ends early and the slot turns to it.
  */
 import { Worker } from 'node:worker_threads';
+import { userPlace } from '../base/source-place.ts';
 import { SlotDoorbells } from '../exchange/doorbell.ts';
-import { errorInfo } from '../protocol/errors.ts';
+import { errorInfo, thrownText } from '../protocol/errors.ts';
 import type { ErrorInfo } from '../protocol/errors.ts';
 import type { FromSlot, SlotHandle, SlotHost, SlotListener, ToSlot } from './slot-protocol.ts';
 
@@ -97,8 +98,10 @@ function causeOfDeath(slotIndex: number, error: Error): ErrorInfo {
       'lower taskmanager.numberOfTaskSlots, or spread the state over more slots (parallelism)';
     return { code: 'SLOT_LOST', className: 'OutOfMemoryError', message, stack: '', cause: errorInfo(error, 'SLOT_LOST') };
   }
-  const info = errorInfo(error);
-  return { ...info, message: `slot ${slotIndex} died of an error that nothing caught: ${info.className}: ${info.message}` };
+  const place = userPlace(error);
+  const what = `an error that nothing caught${place === null ? '' : `, thrown at ${place}`}: ${thrownText(error)}`;
+  const advice = 'Catch it where a promise is not awaited (void f()), or in the callback of a timer or an event';
+  return { ...errorInfo(error), message: `slot ${slotIndex} died of ${what}. ${advice}` };
 }
 
 function endedItself(slotIndex: number, code: number): ErrorInfo {

@@ -87,6 +87,16 @@ test('a build function that returns a promise', (t) => {
   t.is(error?.code, 'PROGRAM_INVALID');
 });
 
+test('an async function where a record is expected: nobody need have compiled the program', (t) => {
+  const wait = (async () => 1) as never;
+  const waits = { process: wait } as never;
+  refused(t, (env) => void env.fromElements(1).map(wait), /^map got an async function: .*Use asyncMap/);
+  refused(t, (env) => void env.fromElements(1).filter({ filter: wait }), /^filter got an async function/);
+  refused(t, (env) => void env.fromElements(1).flatMap((async function* () { yield 1; }) as never), /^flatMap got an async function/);
+  refused(t, (env) => void env.fromElements(1).process(waits), /^process got an async function/);
+  t.notThrows(() => graphOf((env) => void env.fromElements(1).asyncMap(async (n) => n).print()));
+});
+
 test('a build function that throws: its error comes through', (t) => {
   const program = job({ name: 'throws' }, () => { throw new TypeError('no such thing'); });
   t.throws(() => program.build({ args: {}, configuration: {} }), { instanceOf: TypeError, message: 'no such thing' });

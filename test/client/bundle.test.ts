@@ -78,6 +78,8 @@ test('an error thrown while building names file and line of the TypeScript', asy
   const program = await load(await project(t, { 'job.ts': text }));
   const error = t.throws(() => program.build({ args: {}, configuration: {} }), { message: 'no' });
   t.regex(error?.stack ?? '', /\(job:job\.ts:4:9\)/);
+  const message = /^the build function of job 'x' failed at job\.ts:4:9: Error: no$/;
+  t.is(t.throws(() => buildProgram(program, { args: {}, configuration: {} }), { instanceOf: ClusterError, message })?.code, 'PROGRAM_INVALID');
 });
 
 test('with absolute sources the stack names the file on this machine, where breakpoints hit', async (t) => {
@@ -115,7 +117,7 @@ test('a missing file, a directory, and modules that export no job are refused', 
 
 test('a module that throws when it is loaded is refused with the cause', async (t) => {
   const directory = await project(t, { 'job.ts': `${JOB}throw new RangeError('top');\n` });
-  await refused(t, load(directory), 'PROGRAM_INVALID', /loading .* failed: RangeError: top/);
+  await refused(t, load(directory), 'PROGRAM_INVALID', /^loading the job module failed at job\.ts:3:7: RangeError: top$/);
 });
 
 test('a native addon is refused by name, unless it is external', async (t) => {

@@ -60,16 +60,17 @@ test('a slot that runs out of memory says so and what to do', async (t) => {
   t.regex(running.finals[0]?.error?.message ?? '', /slot \d ran out of memory\. Raise taskmanager\.memory\.task\.heap\.size/);
 });
 
-test('process.exit in user code ends its slot only', async (t) => {
+test('process.exit in user code fails its operator, at its place', async (t) => {
   const running = await startThreads(t, 'exit');
-  await running.until(() => running.finals.length > 0, 'a slot ends');
-  t.regex(running.finals[0]?.error?.message ?? '', /process\.exit\(3\)/);
+  await running.until(() => running.finals.length > 0, 'a task fails');
+  t.regex(running.finals[0]?.error?.message ?? '', /operator 'risky' failed at .*thread-job\.ts:11:\d+: Error: process\.exit\(3\) is not for jobs/);
 });
 
-test('a rejection that nobody handles is the death of its slot, with the reason', async (t) => {
+test('a rejection that nobody handles is the death of its slot, with the reason and the place', async (t) => {
   const running = await startThreads(t, 'reject');
   await running.until(() => running.finals.some(({ state }) => state === 'FAILED'), 'a slot dies');
-  t.regex(running.finals.find(({ state }) => state === 'FAILED')?.error?.message ?? '', /nobody waits for this/);
+  const message = running.finals.find(({ state }) => state === 'FAILED')?.error?.message ?? '';
+  t.regex(message, /^slot \d died of an error that nothing caught, thrown at .*thread-job\.ts:13:\d+: Error: nobody waits for this\. Catch it/);
 });
 
 test('the user console is printed through the TaskManager', async (t) => {
