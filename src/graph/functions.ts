@@ -84,6 +84,44 @@ export interface ValueState<T> {
   clear(): void;
 }
 
+/** A list per key; `get` answers an empty one when nothing was added. The list read is shared: change it through the state. */
+export interface ListState<T> {
+  get(): readonly T[];
+  add(value: T): void;
+  addAll(values: Iterable<T>): void;
+  /** Replaces the list. */
+  update(values: Iterable<T>): void;
+  clear(): void;
+}
+
+/** A map per key, whose keys are strings, numbers, bigints or booleans. Values read are shared: change them through `set`. */
+export interface MapState<K, V> {
+  get(key: K): V | undefined;
+  has(key: K): boolean;
+  set(key: K, value: V): void;
+  setAll(entries: Iterable<readonly [K, V]>): void;
+  delete(key: K): void;
+  isEmpty(): boolean;
+  entries(): Iterable<readonly [K, V]>;
+  keys(): Iterable<K>;
+  values(): Iterable<V>;
+  clear(): void;
+}
+
+/** The reduction of all values added per key; undefined before the first. */
+export interface ReducingState<T> {
+  get(): T | undefined;
+  add(value: T): void;
+  clear(): void;
+}
+
+/** The aggregate of all values added per key; undefined before the first. */
+export interface AggregatingState<T, R> {
+  get(): R | undefined;
+  add(value: T): void;
+  clear(): void;
+}
+
 /** Declares a value state of a process function. `name` of the state is its field name in `state: {…}`. */
 export interface ValueStateSpec<T> {
   readonly kind: 'value';

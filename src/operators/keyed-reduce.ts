@@ -30,7 +30,7 @@ export class KeyedReduceOperator extends FunctionOperator<Reduce> {
   constructor(name: string, user: Reduce, keyed: KeyedBy & { readonly type: TypeDescriptor<unknown> | null }) {
     super(name, user);
     this.keyed = keyed;
-    this.state = keyed.store.value('reduce', keyed.type, 'owned');
+    this.state = keyed.store.value('reduce', keyed.type, { ownership: 'owned' });
   }
 
   process(value: unknown, timestampMs: number): void {

@@ -33,7 +33,7 @@ export class KeyedSumOperator extends FunctionOperator<Record<never, never>> {
   constructor(name: string, options: SumOptions) {
     super(name, {});
     this.options = options;
-    this.state = options.store.value('reduce', options.type, 'owned');
+    this.state = options.store.value('reduce', options.type, { ownership: 'owned' });
   }
 
   process(value: unknown, timestampMs: number): void {

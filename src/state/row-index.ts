@@ -26,10 +26,10 @@ const VACANT = 0;
 /** In a retiring table only: the row has moved to the current one, or was removed. */
 const MOVED = -1;
 /** 2^32 / golden ratio: Fibonacci hashing scatters runs of equal low or high bits. */
-const GOLDEN = 0x9e3779b1;
+export const GOLDEN = 0x9e3779b1;
 
 /** The table without the keys, which a subclass keeps in the representation that suits them. */
-abstract class RowIndex {
+export abstract class RowIndex {
   protected buckets = new Int32Array(1 << BUCKETS_INITIAL_LOG2);
   /** `spread >>> shift` is a bucket of `buckets`. */
   protected shift = 32 - BUCKETS_INITIAL_LOG2;
@@ -118,7 +118,7 @@ const double = new Float64Array(1);
 const doubleWords = new Int32Array(double.buffer);
 
 /** Spreads a number: by value where it is an int32, else by its bits. -0 and 0 agree. */
-function spreadOfNumber(key: number): number {
+export function spreadOfNumber(key: number): number {
   const int = key | 0;
   if (int === key) return Math.imul(int, GOLDEN);
   double[0] = key;

@@ -5,9 +5,10 @@
  *
  * The column is also the handle that user functions hold: `get` and `set` go straight to the row.
  */
-import type { ValueState } from '../graph/functions.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
+import type { Cell, CellOptions, Cells } from './cells.ts';
 import type { Ownership } from './keyed-state-store.ts';
+import { VOID_NAMESPACE } from './namespace.ts';
 import { grownFloats, NO_ROW } from './row-index.ts';
 import { storeValueOf, type StoreValue } from './stored-value.ts';
 
@@ -17,15 +18,16 @@ export interface RowSelector {
   row(): number;
   /** Row of the selected key, made if there is none. */
   rowForWriting(): number;
-  /** The selected row lost a value: it is given back when no column has one. */
+  /** A row gained a value. */
+  onFilled(row: number): void;
+  /** A row lost a value: it is given back with its last. */
   onCleared(row: number): void;
 }
 
 const ROWS_INITIAL = 32;
 const NUMBER_KINDS: ReadonlySet<unknown> = new Set(['int32', 'float64', 'timestamp']);
 
-export class ValueColumn implements ValueState<unknown> {
-  readonly name: string;
+export class ValueColumn implements Cells {
   /** Rows with a value. */
   valueCount = 0;
   private readonly rows: RowSelector;
@@ -36,15 +38,10 @@ export class ValueColumn implements ValueState<unknown> {
   /** Rows whose value is the number NaN. */
   private readonly nans = new Set<number>();
 
-  constructor(
-    name: string,
-    type: TypeDescriptor<unknown> | null,
-    store: { readonly rows: RowSelector; readonly freeze: boolean; readonly ownership: Ownership },
-  ) {
-    this.name = name;
-    this.rows = store.rows;
-    this.freeze = store.freeze;
-    this.stored = storeValueOf(type, store);
+  constructor(rows: RowSelector, type: TypeDescriptor<unknown> | null, options: CellOptions) {
+    this.rows = rows;
+    this.freeze = options.freeze;
+    this.stored = storeValueOf(type, options);
     const mayBeNumbers = type === null || NUMBER_KINDS.has(type.schema['type']);
     this.numbers = mayBeNumbers ? new Float64Array(ROWS_INITIAL).fill(NaN) : null;
   }
@@ -61,9 +58,9 @@ export class ValueColumn implements ValueState<unknown> {
 
   set(value: unknown): void {
     if (value === undefined) return this.clear();
-    const row = this.rows.rowForWriting();
-    if (this.numbers !== null && typeof value === 'number') this.setNumber(row, value);
-    else this.setReference(row, this.stored(value));
+    if (this.numbers !== null && typeof value === 'number') return this.setNumber(this.rows.rowForWriting(), value);
+    const stored = this.stored(value);
+    this.setReference(this.rows.rowForWriting(), stored);
   }
 
   clear(): void {
@@ -74,7 +71,7 @@ export class ValueColumn implements ValueState<unknown> {
       this.values[row] = undefined;
     } else {
       this.numbers[row] = NaN;
-      this.nans.delete(row);
+      if (this.nans.size > 0) this.nans.delete(row);
     }
     this.rows.onCleared(row);
   }
@@ -85,11 +82,16 @@ export class ValueColumn implements ValueState<unknown> {
     if (numbers === null) return this.values[row];
     if (row >= numbers.length) return undefined;
     const value = numbers[row] as number;
-    return value === value ? value : this.nans.has(row) ? NaN : undefined;
+    return value === value ? value : this.nans.size > 0 && this.nans.has(row) ? NaN : undefined;
   }
 
   has(row: number): boolean {
     return this.at(row) !== undefined;
+  }
+
+  *cellsAt(row: number): Generator<Cell> {
+    const value = this.at(row);
+    if (value !== undefined) yield { namespace: VOID_NAMESPACE, value };
   }
 
   private setNumber(row: number, value: number): void {
@@ -102,17 +104,22 @@ export class ValueColumn implements ValueState<unknown> {
 
   /** The row had no value or NaN, or is about to have NaN. */
   private setAcrossNaN(row: number, value: number): void {
-    if (!this.has(row)) this.valueCount += 1;
+    if (!this.has(row)) this.onFilled(row);
     if (Number.isNaN(value)) this.nans.add(row);
-    else this.nans.delete(row);
+    else if (this.nans.size > 0) this.nans.delete(row);
   }
 
   private setReference(row: number, value: unknown): void {
     if (this.numbers !== null) this.becomeReferences(this.numbers);
     // Rows are used from the lowest up, so filling to the row keeps the array dense.
     while (this.values.length <= row) this.values.push(undefined);
-    if (this.values[row] === undefined) this.valueCount += 1;
+    if (this.values[row] === undefined) this.onFilled(row);
     this.values[row] = value;
+  }
+
+  private onFilled(row: number): void {
+    this.valueCount += 1;
+    this.rows.onFilled(row);
   }
 
   private growNumbers(): void {

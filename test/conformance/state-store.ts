@@ -8,6 +8,7 @@ import { ClusterError } from '../../src/protocol/errors.ts';
 import { keyGroupOf, keyGroupRangeOf } from '../../src/graph/key-groups.ts';
 import { hashKey } from '../../src/graph/key-hash.ts';
 import type { KeyedStateStore, StateBackend, StateStoreOptions } from '../../src/state/keyed-state-store.ts';
+import { testStateKinds } from './state-kinds.ts';
 
 const MAX_PARALLELISM = 128;
 const ALL: StateStoreOptions = {
@@ -15,6 +16,8 @@ const ALL: StateStoreOptions = {
   keyType: null,
   freezeValues: false,
 };
+
+const STATES = ['a', 'b', 'c'];
 
 type Command =
   | { readonly op: 'set'; readonly key: unknown; readonly state: string; readonly value: unknown }
@@ -32,7 +35,7 @@ const values = {
 };
 
 function commands(key: fc.Arbitrary<unknown>, value: fc.Arbitrary<unknown>): fc.Arbitrary<Command[]> {
-  const state = fc.constantFrom('a', 'b', 'c');
+  const state = fc.constantFrom(...STATES);
   const command = fc.oneof(
     { weight: 4, arbitrary: fc.record({ op: fc.constant('set' as const), key, state, value }) },
     { weight: 2, arbitrary: fc.record({ op: fc.constant('get' as const), key, state }) },
@@ -72,6 +75,7 @@ export function testStateBackend(test: TestFn, backend: StateBackend): void {
       });
     }
   }
+  testStateKinds(test, backend);
   testKeys(test, backend);
   testGrowth(test, backend);
 }
@@ -108,6 +112,7 @@ function compareEntries(t: { is(a: unknown, b: unknown): unknown; deepEqual(a: u
 
 function rebuilt(backend: StateBackend, store: KeyedStateStore): KeyedStateStore {
   const copy = backend.open(ALL);
+  for (const name of STATES) copy.value(name, null);
   for (const entry of store.entries(ALL.keyGroups)) copy.restore(entry);
   return copy;
 }

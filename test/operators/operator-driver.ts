@@ -10,13 +10,13 @@ import type { OperatorSpec } from '../../src/graph/operator-spec.ts';
 import type { StreamEdge, StreamNode } from '../../src/graph/stream-graph.ts';
 import { createOperator } from '../../src/operators/create-operator.ts';
 import type { OperatorNodeSpec, OperatorSurroundings } from '../../src/operators/create-operator.ts';
+import { heapBackend } from '../../src/state/heap-backend.ts';
 import { buildChain, refresh } from '../../src/task/chain.ts';
 import type { BatchFunction, ChainPlan, Segment, SharingRules } from '../../src/task/chain.ts';
 import { generateSegment } from '../../src/task/chain-generator.ts';
 import { interpretSegment } from '../../src/task/chain-interpreter.ts';
 import { EventPass } from '../../src/task/event-pass.ts';
 import { dutyAccess } from '../../src/task/segment-duties.ts';
-import { MapStore } from './map-store.ts';
 
 /** A record, or an event, that left the chain. */
 export type Emitted = { readonly value: unknown; readonly timestampMs: number } | { readonly event: StreamEvent };
@@ -84,7 +84,7 @@ let serial = 0;
 export class OperatorDriver {
   readonly segments: readonly Segment[];
   readonly writers: CollectingWriter[] = [];
-  readonly store = new MapStore();
+  readonly store = heapBackend.open({ keyGroups: { first: 0, last: 127, maxParallelism: 128 }, keyType: null, freezeValues: false });
   readonly interrupt = new Int32Array(1);
   private readonly batches: readonly (readonly [BatchFunction, BatchFunction])[];
   private readonly posted: (() => void)[] = [];

@@ -1,0 +1,35 @@
+/**
+ * Where the values of one state lie. Three layouts, chosen when a state is declared:
+ *
+ *     plain    one column, by row                          ValueColumn
+ *     shared   a column for each live namespace, by row    SharedCells: a window's end empties one column
+ *     own      by row, a chain of (namespace, value)       OwnCells: a session costs one small object
+ *
+ * In all of them a record finds its row once, by key: twelve sliding windows are twelve array accesses.
+ */
+import type { ValueState } from '../graph/functions.ts';
+import type { TypeDescriptor } from '../types/type-descriptor.ts';
+import type { Ownership } from './keyed-state-store.ts';
+import type { Namespace } from './namespace.ts';
+
+/** A value and where it belongs within its row. */
+export interface Cell {
+  readonly namespace: Namespace;
+  readonly value: unknown;
+}
+
+/** How values are kept. */
+export interface CellOptions {
+  readonly freeze: boolean;
+  readonly ownership: Ownership;
+}
+
+/** The values of one state. As a value state: that of the selected key and namespace. */
+export interface Cells extends ValueState<unknown> {
+  /** Values over all rows and namespaces. */
+  readonly valueCount: number;
+  /** Gives cells that were made before their declaration their type. */
+  declare(type: TypeDescriptor<unknown>, ownership: Ownership): void;
+  /** The values of a row. */
+  cellsAt(row: number): Iterable<Cell>;
+}
