@@ -9,6 +9,7 @@
  */
 import { planError } from '../graph/build-site.ts';
 import type * as f from '../graph/functions.ts';
+import { hashAlike } from '../graph/key-hash.ts';
 import type { AggregateData, KeySpec, OperatorSpec } from '../graph/operator-spec.ts';
 import { formatRecord } from '../graph/record-format.ts';
 import type { Partitioning } from '../graph/stream-graph.ts';
@@ -99,6 +100,7 @@ export class DataStream<T> {
     if ((this.key === null) !== (other.key === null)) {
       throw planError('connect: one stream is keyed and the other is not; key both, with keys of the same type, or neither');
     }
+    if (this.key !== null && other.key !== null) requireKeysToMeet(this.key.type, other.key.type);
     return new ConnectedStreams(this, other);
   }
 
@@ -330,6 +332,14 @@ export class KeyedStream<T, K> extends DataStream<T> {
     const data = { op, field: field ?? null, first };
     return this.transform('Keyed Aggregation', { kind: 'keyed.aggregate', data, user: {} }, this.type);
   }
+}
+
+function requireKeysToMeet(first: TypeDescriptor<unknown> | null, second: TypeDescriptor<unknown> | null): void {
+  if (hashAlike(first, second)) return;
+  const [a, b] = [first, second].map((type) => type?.name ?? 'no declared type');
+  throw planError(
+    `connect: equal keys of ${a} and of ${b} have different hashes, so their records would not meet; declare one type for both`,
+  );
 }
 
 function fieldSelector<T>(field: string | number): f.KeySelector<T, unknown> {

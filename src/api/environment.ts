@@ -124,7 +124,8 @@ export class StreamExecutionEnvironment {
 
   /** Runs the program in this process and waits for its end. Throws PROGRAM_INVALID inside a `job()`. */
   async execute(name?: string): Promise<JobExecutionResult> {
-    const job = await this.submit(name);
+    const configuration = this.requireLocal('execute()');
+    const job = await submit(this.program(name ?? this.builder.jobName), configuration);
     try {
       return await job.result;
     } finally {
@@ -134,18 +135,16 @@ export class StreamExecutionEnvironment {
 
   /** @internal */
   executeAndCollect<T>(stream: DataStream<T>, limit: number): AsyncIterable<T> {
-    this.requireLocal('executeAndCollect()');
+    const configuration = this.requireLocal('executeAndCollect()');
     stream.collect(COLLECT_ID);
-    return collected<T>(() => this.submit(), limit);
+    const program = this.program(this.builder.jobName);
+    return collected<T>(() => submit(program, configuration), limit);
   }
 
-  private async submit(name?: string): Promise<LocalJob> {
-    const configuration = this.requireLocal('execute()');
-    const executor = await localExecutor();
-    return executor.submit(this.program(name ?? this.builder.jobName), configuration);
-  }
-
-  /** The declared program. Its graph is built once: there is only this process to run it. */
+  /**
+   * What was declared since the last program, with all that it reads from. Its graph is built once: there is only
+   * this process to run it.
+   */
   private program(name: string): JobProgram {
     const graph = { ...this.builder.finish(), jobName: name };
     return { dreyJob: 1, name, parseArgs: () => ({}), build: () => graph };
@@ -164,6 +163,10 @@ export class StreamExecutionEnvironment {
 function customSource<T>(source: Source<T>): sources.BuiltInSource<T> {
   const { name, boundedness, type } = source;
   return { name, spec: { kind: 'source.custom', data: { boundedness }, user: { source: source as unknown as Source<unknown> } }, type };
+}
+
+async function submit(program: JobProgram, configuration: Readonly<Record<string, string>>): Promise<LocalJob> {
+  return (await localExecutor()).submit(program, configuration);
 }
 
 async function* collected<T>(submit: () => Promise<LocalJob>, limit: number): AsyncGenerator<T> {

@@ -35,7 +35,7 @@ export interface AsyncMapOptions<T, R> {
   readonly ordered?: boolean;
   /** Default 100. Requests in flight per subtask; input waits beyond. */
   readonly capacity?: number;
-  /** Default `'1 min'`. Spans all attempts. */
+  /** Default `'1 min'`; 0: none. Spans all attempts. */
   readonly timeout?: Duration;
   /** Stands in for the result on timeout; without it a timeout fails the job. */
   readonly onTimeout?: (value: T) => f.NotPromise<R>;
@@ -57,6 +57,7 @@ export interface AsyncRetryOptions<R> {
 
 const ASYNC_CAPACITY = 100;
 const ASYNC_TIMEOUT: Duration = '1 min';
+const DELAY_MS_UNBOUNDED = Number.MAX_SAFE_INTEGER;
 
 export function mapSpec<T, R>(input: MapInput<T, R>): OperatorSpec {
   const { map, ...lifecycle } = withMethods(input, ['map'], 'map');
@@ -169,7 +170,7 @@ function resolveAsyncOptions<T, R>(options: AsyncMapOptions<T, R>): f.AsyncOptio
 }
 
 function resolveRetry<R>(retry: AsyncRetryOptions<R>, timeoutMs: number): f.AsyncRetry<R> {
-  const { attemptsMax, delay, backoffMultiplier = 1, delayMax = timeoutMs, ifResult, ifError } = retry;
+  const { attemptsMax, delay, backoffMultiplier = 1, delayMax = timeoutMs > 0 ? timeoutMs : DELAY_MS_UNBOUNDED, ifResult, ifError } = retry;
   if (!Number.isInteger(attemptsMax) || attemptsMax < 1) {
     throw invalidOption('asyncMap', 'retry.attemptsMax', attemptsMax, 'an integer above 0');
   }

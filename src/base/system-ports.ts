@@ -4,15 +4,22 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock, Ports, Random, Timer } from './ports.ts';
 
+/** Node fires longer timers at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 const clock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   after(delayMs, callback): Timer {
-    const handle = setTimeout(callback, delayMs);
+    const wait = (leftMs: number) => setTimeout(() => {
+      if (leftMs > TIMER_MS_MAX) handle = wait(leftMs - TIMER_MS_MAX);
+      else callback();
+    }, Math.min(leftMs, TIMER_MS_MAX));
+    let handle = wait(delayMs);
     return { cancel: () => clearTimeout(handle) };
   },
   every(intervalMs, callback): Timer {
-    const handle = setInterval(callback, intervalMs);
+    const handle = setInterval(callback, Math.min(intervalMs, TIMER_MS_MAX));
     return { cancel: () => clearInterval(handle) };
   },
 };

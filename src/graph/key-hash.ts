@@ -15,7 +15,7 @@
  * Source: java.lang.{String,Long,Double,Boolean}.hashCode, java.util.Arrays.hashCode.
  */
 import { ClusterError } from '../protocol/errors.ts';
-import type { JsonObject, JsonValue } from '../protocol/json.ts';
+import { canonicalJson, type JsonObject, type JsonValue } from '../protocol/json.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 
 /** Hashes one key to a signed 32-bit integer. Throws KEY_INVALID for what cannot be a key. */
@@ -79,6 +79,18 @@ export function hashKey(key: unknown): number {
 /** The hash for keys of a declared type, or `hashKey` for null. Throws KEY_INVALID for types that cannot be keys. */
 export function keyHashOf(type: TypeDescriptor<unknown> | null): KeyHash {
   return type === null ? hashKey : hashBySchema(type.schema, type.name);
+}
+
+/** Kinds that `hashKey` hashes: by the value alone. */
+const HASHED_BY_VALUE: ReadonlySet<JsonValue | undefined> = new Set(['string', 'boolean', 'literal', 'number', 'int64', 'timestamp']);
+
+/** Whether equal keys of both types (null: not declared) have equal hashes, so that their records meet in one subtask. */
+export function hashAlike(a: TypeDescriptor<unknown> | null, b: TypeDescriptor<unknown> | null): boolean {
+  return hashFamilyOf(a) === hashFamilyOf(b);
+}
+
+function hashFamilyOf(type: TypeDescriptor<unknown> | null): string {
+  return type === null || HASHED_BY_VALUE.has(type.schema['type']) ? 'by value' : canonicalJson(type.schema);
 }
 
 /** `name` is for messages. The kinds are those of `TypeDescriptor.schema`. */

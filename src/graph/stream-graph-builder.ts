@@ -60,6 +60,8 @@ export class StreamGraphBuilder {
   private readonly submitted: Readonly<Record<string, string>>;
   private readonly configuration: Record<string, string> = {};
   private readonly drafts: OperatorDraft[] = [];
+  /** How many drafts were there at the last `finish`. */
+  private finished = 0;
 
   /** `submitted`: `BuildSettings.configuration`. */
   constructor(jobName: string, submitted: Readonly<Record<string, string>>) {
@@ -115,11 +117,14 @@ export class StreamGraphBuilder {
     draft.sideOutputs.set(id, known ?? type);
   }
 
-  /** Resolves the program. Throws PLAN_INVALID naming the operator and where it was declared. */
+  /**
+   * Resolves what was declared since the last `finish`, with all that it reads from: a local environment may run several
+   * programs. Throws PLAN_INVALID naming the operator and where it was declared.
+   */
   finish(): StreamGraph {
-    const used = new Set(this.drafts.flatMap((draft) => draft.inputs.flat().map(({ operator }) => operator)));
-    const drafts = this.drafts.filter((draft) => used.has(draft) || draft.inputs.length > 0);
-    if (!drafts.some((draft) => draft.inputs.length > 0)) {
+    const drafts = this.usedSince(this.finished);
+    this.finished = this.drafts.length;
+    if (drafts.length === 0) {
       throw new ClusterError(
         'PLAN_INVALID',
         `The program didn't contain a Flink job: the build function of '${this.jobName}' defined no operators. ` +
@@ -129,7 +134,15 @@ export class StreamGraphBuilder {
     return this.resolve(drafts);
   }
 
+  /** The operators from index `first` on, and those that they read from. Sources that nobody reads are left out. */
+  private usedSince(first: number): readonly OperatorDraft[] {
+    const used = new Set(this.drafts.slice(first).filter((draft) => draft.inputs.length > 0));
+    for (const draft of used) for (const { operator } of draft.inputs.flat()) used.add(operator); // Also visits what it adds.
+    return this.drafts.filter((draft) => used.has(draft));
+  }
+
   private resolve(drafts: readonly OperatorDraft[]): StreamGraph {
+    checkCollectIds(drafts);
     const parallelism = new Map(drafts.map((draft) => [draft, this.parallelismOf(draft)]));
     const edges = drafts.flatMap((draft) => edgesInto(draft, parallelism));
     const ids = operatorIdsOf(drafts.map((draft) => placeOf(draft, edges)));
@@ -181,6 +194,16 @@ export class StreamGraphBuilder {
 export function checkParallelism(what: string, value: number): void {
   if (Number.isInteger(value) && value >= 1 && value <= MAX_PARALLELISM_LIMIT) return;
   throw planError(`${what} must be an integer from 1 to ${MAX_PARALLELISM_LIMIT}, not ${value}`);
+}
+
+/** Whoever runs the job asks for records by the id of their sink. */
+function checkCollectIds(drafts: readonly OperatorDraft[]): void {
+  const seen = new Set<string>();
+  for (const { spec, site } of drafts) {
+    if (spec.kind !== 'sink.collect') continue;
+    if (seen.has(spec.data.id)) throw planError(`two collect sinks have the id '${spec.data.id}'; give each its own`, site);
+    seen.add(spec.data.id);
+  }
 }
 
 function edgesInto(draft: OperatorDraft, parallelism: ReadonlyMap<OperatorDraft, number>): readonly StreamEdge[] {

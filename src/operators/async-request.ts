@@ -77,8 +77,12 @@ export class AsyncRequest {
       outcome = { kind: 'error', error };
     }
     if (this.onOutcome === null) return;
-    if (this.shouldRetry(outcome)) this.scheduleRetry();
-    else this.settle(outcome);
+    try {
+      if (this.shouldRetry(outcome)) return this.scheduleRetry();
+    } catch (error) {
+      outcome = { kind: 'error', error }; // The user's predicate threw.
+    }
+    this.settle(outcome);
   }
 
   private shouldRetry(outcome: AsyncOutcome): boolean {

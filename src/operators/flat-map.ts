@@ -112,6 +112,14 @@ abstract class Flattening<U extends Lifecycle> extends FunctionOperator<U> {
     return !this.holding;
   }
 
+  /** A generator that was not used up still runs its `finally`. */
+  override close(): void | Promise<void> {
+    const { results } = this;
+    this.results = null;
+    results?.return?.();
+    return super.close();
+  }
+
   /** Gives the oldest waiting record to the function. */
   private restart(record: HeldRecord): void {
     this.process(record.value, record.timestampMs, record.inputIndex);

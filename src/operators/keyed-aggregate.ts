@@ -3,11 +3,13 @@
  *
  * min and max keep the other fields of the key's first record; minBy and maxBy keep whole records,
  * and on a tie the earlier one when `first`. The results are new records: nothing is changed in place.
+ * NaN is above all numbers, as in Java: otherwise the first NaN of a key would stay its minimum for ever.
  *
  * Source: Flink `SumAggregator`, `ComparableAggregator`.
  */
 import { ClusterError } from '../protocol/errors.ts';
 import type { ReduceFunction } from '../graph/functions.ts';
+import { formatRecord } from '../graph/record-format.ts';
 import type { AggregateData } from '../graph/operator-spec.ts';
 
 /** An aggregation by order. */
@@ -23,14 +25,14 @@ export function aggregation(data: Ordering): ReduceFunction<unknown> {
       const sign = data.op === 'min' ? -1 : 1;
       return (accumulated, value) => {
         const candidate = read(value);
-        return compare(candidate, read(accumulated)) === sign ? withField(accumulated, data.field, candidate) : accumulated;
+        return compare(candidate, read(accumulated), data) === sign ? withField(accumulated, data.field, candidate) : accumulated;
       };
     }
     case 'minBy':
     case 'maxBy': {
       const sign = data.op === 'minBy' ? -1 : 1;
       return (accumulated, value) => {
-        const order = compare(read(value), read(accumulated));
+        const order = compare(read(value), read(accumulated), data);
         return order === sign || (order === 0 && !data.first) ? value : accumulated;
       };
     }
@@ -47,8 +49,12 @@ function fieldReader(data: Ordering): (record: unknown) => Comparable {
   };
 }
 
-function compare(a: Comparable, b: Comparable): -1 | 0 | 1 {
-  return a < b ? -1 : a > b ? 1 : 0;
+function compare(a: Comparable, b: Comparable, data: Ordering): -1 | 0 | 1 {
+  if ((typeof a === 'string') !== (typeof b === 'string')) throw mismatch(data, a);
+  if (a < b) return -1;
+  if (a > b) return 1;
+  const [isNaNOfA, isNaNOfB] = [Number.isNaN(a), Number.isNaN(b)];
+  return isNaNOfA === isNaNOfB ? 0 : isNaNOfA ? 1 : -1;
 }
 
 /** A copy of `record` in which `field` is `value`. */
@@ -64,6 +70,6 @@ function withField(record: unknown, field: string | number | null, value: Compar
 
 function mismatch(data: Ordering, value: unknown): ClusterError {
   const place = data.field === null ? 'the record' : `field '${data.field}'`;
-  const shown = value === undefined ? 'undefined' : JSON.stringify(value);
-  return new ClusterError('TYPE_MISMATCH', `${data.op}: ${place} is ${shown}, which has no order`);
+  const shown = typeof value === 'string' ? JSON.stringify(value) : formatRecord(value);
+  return new ClusterError('TYPE_MISMATCH', `${data.op}: ${place} is ${shown}, which has no order among the others`);
 }

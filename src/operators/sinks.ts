@@ -124,9 +124,10 @@ export class SinkOperator implements StreamOperator {
   /** Waits for the writer when it asked for that. */
   private settle(written: void | Promise<void>): void {
     if (written === undefined) return;
+    const settled = Promise.resolve(written); // A writer in JavaScript may have answered something else.
     this.writing = true;
     this.context.status.full = true;
-    written.then(
+    settled.then(
       () => this.context.post(() => this.onWritten()),
       (thrown: unknown) => this.context.post(() => {
         throw operatorFailure(this.name, thrown);

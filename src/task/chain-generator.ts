@@ -168,9 +168,17 @@ class SegmentGenerator {
 
   private blame(thrown: unknown, operatorOfLine: readonly (number | null)[]): unknown {
     const line = generatedLine(thrown, this.sourceName);
-    const index = line === null ? null : (operatorOfLine[line] ?? null);
-    const names = index === null ? this.segment.nodes.map((node) => node.operator.name) : [this.segment.nodes[index]?.operator.name];
-    return operatorFailure(names.join(' -> '), thrown);
+    return operatorFailure(line === null ? this.allNames() : this.nameAt(operatorOfLine[line] ?? null), thrown);
+  }
+
+  private nameAt(index: number | null): string {
+    return (index === null ? null : this.segment.nodes[index]?.operator.name) ?? this.segment.origin;
+  }
+
+  /** For a stack that does not show the generated text: any of them may be at fault. */
+  private allNames(): string {
+    const { nodes, origin } = this.segment;
+    return nodes.length === 0 ? origin : nodes.map(({ operator }) => operator.name).join(' -> ');
   }
 }
 

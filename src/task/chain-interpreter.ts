@@ -2,8 +2,8 @@
  * The interpreter of a segment: operators call each other through interfaces. It is the specification
  * of the generated functions, and runs where code generation is off (`pipeline.codegen: off`).
  */
-import { operatorFailure } from '../operators/failure.ts';
-import type { Output, OperatorOutputs } from '../operators/operator.ts';
+import { blaming } from '../operators/failure.ts';
+import type { Output, OperatorOutputs, StreamOperator } from '../operators/operator.ts';
 import type { BatchFunction, ChainConsumer, Segment } from './chain.ts';
 
 /** Stops a batch between two records when `[0]` is not 0: mail has come for the task. */
@@ -18,13 +18,13 @@ export function interpretSegment(segment: Segment, interrupt: Interrupt): readon
 function batchFunction(segment: Segment, interrupt: Interrupt, inputIndex: 0 | 1): BatchFunction {
   const { status } = segment;
   const entry = outputOf(segment.entry, inputIndex);
-  return (values, timestampsMs, from, to) => {
+  return (values, timestampsMs, from, to) => blaming(segment.origin, () => {
     for (let i = from; i < to; i++) {
       entry.collect(values[i], timestampsMs[i] as number);
       if (status.full || interrupt[0] !== 0) return i + 1;
     }
     return to;
-  };
+  });
 }
 
 /** The outputs of an operator, by tag. */
@@ -41,17 +41,12 @@ function outputOf(consumers: readonly ChainConsumer[], inputIndex: 0 | 1): Outpu
       for (const consumer of consumers) {
         const passed = consumer.hop === null ? value : consumer.hop(value);
         if (consumer.writer !== null) consumer.writer.emit(passed, timestampMs);
-        else processNamed(consumer, passed, timestampMs, inputIndex);
+        else if (consumer.operator !== null) processBy(consumer.operator.operator, passed, timestampMs, inputIndex);
       }
     },
   };
 }
 
-function processNamed(consumer: ChainConsumer, value: unknown, timestampMs: number, inputIndex: 0 | 1): void {
-  const operator = consumer.operator?.operator;
-  try {
-    operator?.process(value, timestampMs, inputIndex);
-  } catch (thrown) {
-    throw operatorFailure(operator?.name ?? '', thrown);
-  }
+function processBy(operator: StreamOperator, value: unknown, timestampMs: number, inputIndex: 0 | 1): void {
+  blaming(operator.name, () => operator.process(value, timestampMs, inputIndex));
 }

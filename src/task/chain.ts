@@ -16,6 +16,7 @@ import type { StreamEdge, StreamNode } from '../graph/stream-graph.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import { AsyncMapOperator } from '../operators/async-map.ts';
 import type { SegmentInput } from '../operators/async-map.ts';
+import { blaming } from '../operators/failure.ts';
 import type { StreamOperator } from '../operators/operator.ts';
 import { SegmentDuties } from './segment-duties.ts';
 
@@ -45,6 +46,8 @@ export interface ChainedNode {
 export interface Segment {
   /** Null for the first segment: the task's source or gate. */
   readonly input: SegmentInput | null;
+  /** Whose records come in: the source, the operator at the head, or the asynchronous operator. Blamed for what happens at the entry. */
+  readonly origin: string;
   /** 2 when the entry is an operator on two inputs. */
   readonly inputCount: 1 | 2;
   /** Who gets the segment's records. */
@@ -107,7 +110,7 @@ class ChainBuilder {
 
   build(): readonly Segment[] {
     const head = present(this.plan.nodes[0], 'a vertex has a head');
-    const root = openSegment(null, head.spec.kind.startsWith('co.') ? 2 : 1);
+    const root = openSegment(null, head.name, head.spec.kind.startsWith('co.') ? 2 : 1);
     this.segments.push(root);
     if (isSource(head)) root.entry.push(...this.consumersOf(head, null, root));
     else root.entry.push(this.headConsumer(head, root));
@@ -125,7 +128,7 @@ class ChainBuilder {
     const chained: ChainedNode = { operator, consumers };
     segment.nodes.push(chained);
     if (operator instanceof AsyncMapOperator) {
-      const next = openSegment(operator, 1);
+      const next = openSegment(operator, node.name, 1);
       this.segments.push(next);
       next.entry.push(...this.consumersOf(node, operator, next));
     } else {
@@ -179,8 +182,8 @@ interface OpenSegment extends Segment {
   readonly writers: RecordWriter[];
 }
 
-function openSegment(input: SegmentInput | null, inputCount: 1 | 2): OpenSegment {
-  return { input, inputCount, entry: [], nodes: [], writers: [], status: { full: false }, duties: new SegmentDuties() };
+function openSegment(input: SegmentInput | null, origin: string, inputCount: 1 | 2): OpenSegment {
+  return { input, origin, inputCount, entry: [], nodes: [], writers: [], status: { full: false }, duties: new SegmentDuties() };
 }
 
 function typeOf(node: StreamNode, tag: string | null): TypeDescriptor<unknown> | null {
@@ -220,7 +223,7 @@ export function refresh(segment: Segment): boolean {
   for (const writer of writers) if (!writer.refresh()) status.full = true;
   for (let i = nodes.length - 1; i >= 0; i--) {
     const { operator } = nodes[i] as ChainedNode;
-    if (operator.resume !== undefined && !operator.resume()) status.full = true;
+    if (operator.resume !== undefined && !blaming(operator.name, () => operator.resume?.())) status.full = true;
   }
   return !status.full;
 }

@@ -196,12 +196,12 @@ class PartsBuilder {
     const jobEdge = this.jobEdge(output.edgeIndex);
     const edge = this.streamEdge(jobEdge);
     const producer = this.node(edge.source);
-    const consumer = this.node(edge.target);
+    const { partitioning } = edge;
     const writer = this.slot.exchange.createWriter({
       taskName: this.taskName,
-      partitioning: edge.partitioning,
-      key: consumer.keys[edge.inputIndex] ?? null,
-      maxParallelism: consumer.maxParallelism,
+      partitioning,
+      key: partitioning.kind === 'hash' ? partitioning.key : null,
+      maxParallelism: this.node(edge.target).maxParallelism,
       producerIndex: this.task.deployment.subtaskIndex,
       type: typeOfEdge(producer, edge),
       endpoints: present(this.task.outputs[outputIndex], 'an output has its endpoints'),

@@ -9,7 +9,7 @@
  */
 import type { Ports } from '../base/ports.ts';
 import type { OperatorContext } from '../operators/operator.ts';
-import { operatorFailure } from '../operators/failure.ts';
+import { blaming, operatorFailure } from '../operators/failure.ts';
 import { present } from '../base/assert.ts';
 import type { AccumulatorValue, OperatorEventBody, TaskIoMetrics } from '../protocol/deployment.ts';
 import type { ErrorInfo } from '../protocol/errors.ts';
@@ -149,7 +149,7 @@ export class Subtask {
         failures.push(thrown);
       }
     };
-for (const { timers } of this.parts.operators) timers?.close();
+    for (const { timers } of this.parts.operators) timers?.close();
     await attempt(() => named(this.parts.source?.node.name ?? '', () => this.source?.close()));
     for (const { operator } of this.parts.operators.toReversed()) await attempt(() => named(operator.name, () => operator.close()));
     for (const writer of this.parts.writers) writer.close(cause);
@@ -162,7 +162,8 @@ for (const { timers } of this.parts.operators) timers?.close();
     const { clock } = this.around.ports;
     const duties = dutyAccess(segment, operator, () => this.around.wake());
     timers?.attach({ clock, schedule: duties.schedule });
-    return { runtime: context, status: segment.status, post: (action) => this.post(action), ...duties, clock, timers };
+    const post = (action: () => void) => this.post(() => blaming(operator.name, action));
+    return { runtime: context, status: segment.status, post, ...duties, clock, timers };
   }
 
   private async openSource(): Promise<RunnerInput> {

@@ -22,6 +22,7 @@ import type { OutputTag, RecordBatch, RuntimeContext } from '../graph/functions.
 import type { SourceSpec } from '../graph/operator-spec.ts';
 import type { StreamEdge, StreamGraph, StreamNode } from '../graph/stream-graph.ts';
 import { createOperator } from '../operators/create-operator.ts';
+import { blaming } from '../operators/failure.ts';
 import type { StreamOperator } from '../operators/operator.ts';
 import type { AccumulatorValue } from '../protocol/deployment.ts';
 import { ClusterError } from '../protocol/errors.ts';
@@ -231,7 +232,7 @@ class HarnessChain {
         const duties = dutyAccess(segment, operator, () => this.post(() => undefined));
         const timers = this.timers.get(operator) ?? null;
         timers?.attach({ clock, schedule: duties.schedule });
-        const post = (action: () => void) => this.post(action);
+        const post = (action: () => void) => this.post(() => blaming(operator.name, action));
         await operator.open({ runtime: this.runtimeContext(), status: segment.status, post, ...duties, clock, timers });
       }
     }

@@ -50,6 +50,25 @@ test('a keyed stream connected with one that is not', (t) => {
   }, /one stream is keyed and the other is not/);
 });
 
+test('connected streams whose equal keys have different hashes', (t) => {
+  refused(t, (env) => {
+    const ints = env.fromElements(-1).keyBy((n) => n, types.int32);
+    ints.connect(env.fromElements(-1).keyBy((n) => n));
+  }, /equal keys of int32 and of no declared type have different hashes/);
+  const alike = (env: StreamExecutionEnvironment) => {
+    const texts = env.fromElements('a').keyBy((text) => text, types.string);
+    texts.connect(env.fromElements('a').keyBy((text) => text)).map({ map1: (text) => text, map2: (text) => text }).discard();
+  };
+  t.notThrows(() => graphOf(alike));
+});
+
+test('two collect sinks with one id', (t) => {
+  refused(t, (env) => {
+    env.fromElements(1).collect('same');
+    env.fromElements(2).collect('same');
+  }, /two collect sinks have the id 'same'/);
+});
+
 test('a stream of another environment', (t) => {
   const other = StreamExecutionEnvironment.createLocalEnvironment().fromElements(1);
   refused(t, (env) => void env.fromElements(2).union(other), /belongs to another environment/);

@@ -147,6 +147,8 @@ test('asyncMap resolves its options', (t) => {
   const spec = graph.nodes[1]?.spec;
   t.deepEqual(spec?.data as object, { ordered: false, capacity: 7, timeoutMs: 2000 });
   t.like(spec?.user, { options: { retry: { attemptsMax: 3, delayMs: 50, backoffMultiplier: 1, delayMsMax: 2000 } } });
+  const patient = graphOf((env) => void env.fromElements(1).asyncMap(async (n) => n, { timeout: 0, retry: { attemptsMax: 3, delay: 50 } }).print());
+  t.like(patient.nodes[1]?.spec.user, { options: { retry: { delayMsMax: Number.MAX_SAFE_INTEGER } } });
 });
 
 test('methods of a rich function keep their object', (t) => {

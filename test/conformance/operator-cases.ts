@@ -96,6 +96,15 @@ async function later<T>(n: number, value: T): Promise<T> {
   return value;
 }
 
+/** NaN is above all numbers. */
+function minimum(): (value: number) => readonly Result[] {
+  let least = NaN;
+  return (n) => {
+    if (Number.isNaN(least) || n < least) least = n;
+    return main(least);
+  };
+}
+
 const byWord = (each: Word): string => each.word;
 const high = outputTag('high', t.number);
 const rest = outputTag<string>('rest');
@@ -148,6 +157,7 @@ const keyed: Readonly<Record<string, Case>> = {
   'max': one(words, (s) => [s.keyBy('word').max('n')], rolling<Word>(byWord, (a, b) => ({ ...a, n: Math.max(a.n, b.n) })), Word),
   'max of a tuple': one(pairs, (s) => [s.keyBy(0).max(1)], rolling<[string, number]>(([word]) => word, (a, b) => [a[0], Math.max(a[1], b[1])])),
   'min of texts': one(['b', 'a', 'c'], (s) => [s.keyBy(() => 0).min()], rolling<string>(() => 0, (a, b) => (b < a ? b : a)), t.string),
+  'min with NaN': one([NaN, 3, NaN, 1], (s) => [s.keyBy(() => 0).min()], minimum, t.number),
   'minBy': one(words, (s) => [s.keyBy(() => 0).minBy('n')], rolling<Word>(() => 0, (a, b) => (b.n < a.n ? b : a)), Word),
   'minBy, the last of equals': one(words, (s) => [s.keyBy(() => 0).minBy('n', { first: false })], rolling<Word>(() => 0, (a, b) => (b.n <= a.n ? b : a))),
   'maxBy': one(words, (s) => [s.keyBy(() => 0).maxBy('n')], rolling<Word>(() => 0, (a, b) => (b.n > a.n ? b : a)), Word),

@@ -102,6 +102,17 @@ test('a rejection fails the job with the error, unless a retry succeeds', async 
   }, { message: /attempt 2/ });
 });
 
+test('what a condition of a retry throws fails the job', async (t) => {
+  const ifError = () => {
+    throw new Error('cannot tell');
+  };
+  const driver = await open(t, { retry: { attemptsMax: 2, delayMs: 0, backoffMultiplier: 1, delayMsMax: 0, ifError } }, () => Promise.reject(new Error('no')));
+  await driver.run([1], { batchSize: 1 });
+  await t.throwsAsync(async () => {
+    for (;;) await driver.turn();
+  }, { message: /cannot tell/ });
+});
+
 test('at the end of the input a waiting retry is given up and the last result stands', async (t) => {
   const retry = { attemptsMax: 100, delayMs: 60_000, backoffMultiplier: 1, delayMsMax: 60_000, ifResult: (result: unknown) => result === 'pending' };
   const driver = await open(t, { retry }, async () => 'pending');

@@ -27,4 +27,25 @@ for (const mode of ['generated', 'interpreted'] as const) {
     t.is(pulled, 1);
     await driver.close();
   });
+
+  test(`what is neither an iterable nor nothing is refused, ${mode}`, async (t) => {
+    for (const [answer, shown] of [[5, 'a value of type number'], [null, 'null']] as const) {
+      const odd = node(1, { kind: 'flatMap', data: {}, user: { flatMap: () => answer as never } }, { name: 'odd' });
+      const driver = new OperatorDriver([odd], [], { mode });
+      await driver.open();
+      await t.throwsAsync(driver.run([1], { batchSize: 1 }), {
+        message: new RegExp(`^operator 'odd' failed.*: TypeError: its function returned ${shown}`),
+      });
+    }
+  });
+
+  test(`a generator that is not used up is ended when the task is closed, ${mode}`, async (t) => {
+    let ended = false;
+    const endless = node(1, { kind: 'flatMap', data: {}, user: { *flatMap() { try { for (;;) yield 1; } finally { ended = true; } } } });
+    const driver = new OperatorDriver([endless], [], { mode, refuses: true });
+    await driver.open();
+    await driver.run([1], { batchSize: 1 });
+    await driver.close();
+    t.true(ended);
+  });
 }

@@ -30,7 +30,7 @@ class Tree {
     const a = this.node('a', [b, d]);
     const entry = [consumer({ operator: a }), consumer({ writer: this.writer('entry') })];
     const status = { full: false };
-    this.segment = { input: null, inputCount: 1, entry, nodes: [a, b, c, d], writers: [], status, duties: new SegmentDuties() };
+    this.segment = { input: null, origin: 'test', inputCount: 1, entry, nodes: [a, b, c, d], writers: [], status, duties: new SegmentDuties() };
   }
 
   private node(name: string, children: readonly ChainedNode[]): ChainedNode {

@@ -9,6 +9,19 @@ test('executeAndCollect runs the program in this process', async (t) => {
   t.deepEqual(values, [10, 20, 30, 40, 50]);
 });
 
+test('an environment runs one program after another: each has what was declared since the last', async (t) => {
+  const env = StreamExecutionEnvironment.createLocalEnvironment();
+  const numbers = env.fromElements(1, 2);
+  const collect = async (stream: typeof numbers): Promise<number[]> => {
+    const values: number[] = [];
+    for await (const value of stream.executeAndCollect()) values.push(value);
+    return values;
+  };
+  t.deepEqual(await collect(numbers), [1, 2]);
+  t.deepEqual(await collect(numbers.map((n) => n * 10)), [10, 20]);
+  await t.throwsAsync(env.execute(), { message: /defined no operators/ });
+});
+
 test('the cluster of a local program has a slot for every subtask, however its parallelism was set', async (t) => {
   const env = StreamExecutionEnvironment.createLocalEnvironment({ parallelism: 2 });
   const sums: number[] = [];
