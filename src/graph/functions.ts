@@ -4,6 +4,7 @@
  */
 import type { JsonValue } from '../protocol/json.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
+import type { AggregateFunction } from './windows.ts';
 
 /** Event time of a record that has none; also the watermark before any watermark. */
 export const NO_TIMESTAMP = Number.MIN_SAFE_INTEGER;
@@ -128,13 +129,52 @@ export interface ValueStateSpec<T> {
   readonly type: TypeDescriptor<T>;
 }
 
-/** All state kinds that may be declared (more kinds join this union with the checkpointing work). */
-export type StateSpec = ValueStateSpec<unknown>;
+/** Declares a list state; `type` is that of the elements. */
+export interface ListStateSpec<T> {
+  readonly kind: 'list';
+  readonly type: TypeDescriptor<T>;
+}
+
+/** Declares a map state; `type` is that of the values. */
+export interface MapStateSpec<K, V> {
+  readonly kind: 'map';
+  readonly keyType: TypeDescriptor<K>;
+  readonly type: TypeDescriptor<V>;
+}
+
+/** Declares a reducing state. */
+export interface ReducingStateSpec<T> {
+  readonly kind: 'reducing';
+  readonly type: TypeDescriptor<T>;
+  reduce(accumulated: T, value: T): T;
+}
+
+/** Declares an aggregating state; `type` is that of the accumulator. */
+export interface AggregatingStateSpec<T, A, R> {
+  readonly kind: 'aggregating';
+  readonly type: TypeDescriptor<A>;
+  readonly aggregate: AggregateFunction<T, A, R>;
+}
+
+/** All state kinds that may be declared. */
+export type StateSpec =
+  | ValueStateSpec<unknown>
+  | ListStateSpec<unknown>
+  | MapStateSpec<unknown, unknown>
+  | ReducingStateSpec<unknown>
+  | AggregatingStateSpec<unknown, unknown, unknown>;
 export type StateSpecs = Readonly<Record<string, StateSpec>>;
+
+/** The handle of one declared state. */
+export type StateHandle<S> =
+  S extends ValueStateSpec<infer T> ? ValueState<T>
+  : S extends ListStateSpec<infer T> ? ListState<T>
+  : S extends MapStateSpec<infer K, infer V> ? MapState<K, V>
+  : S extends ReducingStateSpec<infer T> ? ReducingState<T>
+  : S extends AggregatingStateSpec<infer T, infer _A, infer R> ? AggregatingState<T, R>
+  : never;
 /** The handles a function gets for its declared states, by field name. */
-export type StateHandles<S extends StateSpecs> = {
-  readonly [K in keyof S]: S[K] extends ValueStateSpec<infer T> ? ValueState<T> : never;
-};
+export type StateHandles<S extends StateSpecs> = { readonly [K in keyof S]: StateHandle<S[K]> };
 
 /** What a process function learns about the record at hand. One object, reused from record to record. */
 export interface ProcessContext<K, S extends StateSpecs> {

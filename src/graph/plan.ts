@@ -7,7 +7,7 @@ import { ClusterError } from '../protocol/errors.ts';
 import type { PlanDigest } from '../protocol/ids.ts';
 import { canonicalJson, type JsonObject, type JsonValue } from '../protocol/json.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
-import type { StateSpecs } from './functions.ts';
+import type { StateSpec, StateSpecs } from './functions.ts';
 import type { KeySpec } from './operator-spec.ts';
 import type { Plan, StreamEdge, StreamGraph, StreamNode } from './stream-graph.ts';
 
@@ -107,7 +107,12 @@ function planEdge(edge: StreamEdge): JsonObject {
 /** Schemas of the states that a process function declares, by name. */
 function stateSchemas(node: StreamNode): JsonObject {
   const declared = 'state' in node.spec.user ? ((node.spec.user.state ?? {}) as StateSpecs) : {};
-  return Object.fromEntries(Object.entries(declared).map(([name, spec]) => [name, { kind: spec.kind, type: spec.type.schema }]));
+  return Object.fromEntries(Object.entries(declared).map(([name, spec]) => [name, stateSchema(spec)]));
+}
+
+function stateSchema(spec: StateSpec): JsonObject {
+  const { kind, type } = spec;
+  return { kind, type: type.schema, ...(kind === 'map' ? { key: spec.keyType.schema } : {}) };
 }
 
 function keySchema(key: KeySpec | null): JsonValue {

@@ -10,6 +10,7 @@ import { NO_TIMESTAMP } from '../graph/functions.ts';
 import type { Collector, Lifecycle, OutputTag, StateHandles, StateSpecs } from '../graph/functions.ts';
 import type { CoProcessFunction, ProcessContext, ProcessFunction } from '../graph/functions.ts';
 import type { KeySpec } from '../graph/operator-spec.ts';
+import { declareState, sharesMutable } from '../state/declare-state.ts';
 import type { KeyedStateStore } from '../state/keyed-state-store.ts';
 import { FunctionOperator } from './function-operator.ts';
 import type { OperatorCode, OperatorOutputs, RecordVariables } from './operator.ts';
@@ -29,9 +30,9 @@ class RecordContext implements ProcessContext<unknown, StateSpecs> {
 
   constructor(store: KeyedStateStore | null, specs: StateSpecs) {
     this.store = store;
-    this.state = Object.fromEntries(
-      Object.entries(specs).map(([name, spec]) => [name, present(store, 'state is declared on keyed streams only').value(name, spec.type)]),
-    );
+    this.state = Object.fromEntries(Object.entries(specs).map(([name, spec]) => {
+      return [name, declareState(present(store, 'state is declared on keyed streams only'), name, spec)];
+    }));
   }
 
   get key(): unknown {
@@ -55,7 +56,7 @@ abstract class Processing<U extends Lifecycle & { readonly state?: StateSpecs }>
     super(name, user);
     this.keys = keys;
     const specs = Object.values(user.state ?? {});
-    this.retainsOutput = specs.some((spec) => !spec.type.immutable);
+    this.retainsOutput = specs.some(sharesMutable);
     this.context = new RecordContext(keys.store, user.state ?? {});
     this.collector = { emit: (value) => this.outputs.main.collect(value, this.context.timestampMs) };
   }

@@ -18,12 +18,6 @@ export interface Cell {
   readonly value: unknown;
 }
 
-/** How values are kept. */
-export interface CellOptions {
-  readonly freeze: boolean;
-  readonly ownership: Ownership;
-}
-
 /** The values of one state. As a value state: that of the selected key and namespace. */
 export interface Cells extends ValueState<unknown> {
   /** Values over all rows and namespaces. */

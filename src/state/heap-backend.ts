@@ -11,19 +11,20 @@
 import { present } from '../base/assert.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { AggregatingState, ListState, MapState, ReduceFunction, ReducingState, ValueState } from '../graph/functions.ts';
+import type { AggregateFunction } from '../graph/windows.ts';
 import { t } from '../types/t.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import type { Cells } from './cells.ts';
 import { KeyedRows } from './keyed-rows.ts';
 import type {
-  Aggregation, KeyedStateStore, KeyGroupRange, MergingState, Namespacing, Ownership, StateBackend, StateEntry, StateOptions,
+  KeyedStateStore, KeyGroupRange, MergingState, Namespacing, StateBackend, StateEntry, StateOptions,
 } from './keyed-state-store.ts';
 import type { Namespace } from './namespace.ts';
 import { NamespaceSlots } from './namespace-slots.ts';
 import { OwnCells } from './own-cells.ts';
 import { SharedCells } from './shared-cells.ts';
 import { CellAggregatingState, CellListState, CellMapState, CellReducingState } from './state-handles.ts';
-import { storeValueOf, type StoreValue } from './stored-value.ts';
+import { storeValueOf, type StoreValue, type StoringOptions } from './stored-value.ts';
 import { ValueColumn } from './value-column.ts';
 
 /** Opens heap stores. */
@@ -60,12 +61,14 @@ class HeapStateStore extends KeyedRows implements KeyedStateStore {
 
   list<T>(name: string, elementType: TypeDescriptor<T> | null, options: StateOptions = {}): ListState<T> & MergingState {
     const cells = this.declare(name, 'list', elementType && t.array(elementType as AnyType), { ...options, ownership: 'owned' });
-    return new CellListState<T>(cells, this.slots, this.stored(elementType, options));
+    const freeze = this.options.freezeValues && options.ownership !== 'owned';
+    return new CellListState<T>(cells, this.slots, { stored: this.stored(name, elementType, options), freeze });
   }
 
   map<K, V>(name: string, keyType: TypeDescriptor<K>, valueType: TypeDescriptor<V>, options: StateOptions = {}): MapState<K, V> {
     const type = t.map(keyType as AnyType, valueType as AnyType);
-    return new CellMapState<K, V>(this.declare(name, 'map', type, { ...options, ownership: 'owned' }), this.stored(valueType, options));
+    const cells = this.declare(name, 'map', type, { ...options, ownership: 'owned' });
+    return new CellMapState<K, V>(cells, this.stored(name, valueType, options));
   }
 
   reducing<T>(
@@ -75,7 +78,8 @@ class HeapStateStore extends KeyedRows implements KeyedStateStore {
   }
 
   aggregating<T, A, R>(
-    name: string, type: TypeDescriptor<A> | null, aggregation: Aggregation<T, A, R>, options: StateOptions = {},
+    name: string, type: TypeDescriptor<A> | null, aggregation: AggregateFunction<T, A, R>,
+    options: StateOptions = {},
   ): AggregatingState<T, R> & MergingState {
     const owned = { ...options, ownership: 'owned' } as const;
     const cells = this.declare(name, 'aggregating', type as AnyType | null, owned);
@@ -112,7 +116,7 @@ class HeapStateStore extends KeyedRows implements KeyedStateStore {
     const { namespaced = null, ownership = 'copied' } = options;
     const known = this.states.find((state) => state.name === name);
     if (known === undefined) {
-      const cells = this.cells(namespaced, type, ownership);
+      const cells = this.cells(namespaced, type, { name, freeze: this.options.freezeValues, ownership });
       this.states.push({ name, kind, namespaced, cells });
       return cells;
     }
@@ -121,16 +125,13 @@ class HeapStateStore extends KeyedRows implements KeyedStateStore {
     return known.cells;
   }
 
-  private cells(namespaced: Namespacing | null, type: AnyType | null, ownership: Ownership): Cells {
-    const options = { freeze: this.options.freezeValues, ownership };
+  private cells(namespaced: Namespacing | null, type: AnyType | null, options: StoringOptions): Cells {
     if (namespaced === null) return new ValueColumn(this, type, options);
     return namespaced === 'shared' ? new SharedCells(this, type, options) : new OwnCells(this, type, options);
   }
 
-  private stored<T>(type: TypeDescriptor<T> | null, options: StateOptions): StoreValue {
-    return storeValueOf(type as AnyType | null, {
-      freeze: this.options.freezeValues, ownership: options.ownership ?? 'copied',
-    });
+  private stored<T>(name: string, type: TypeDescriptor<T> | null, { ownership = 'copied' }: StateOptions): StoreValue {
+    return storeValueOf(type as AnyType | null, { name, freeze: this.options.freezeValues, ownership });
   }
 }
 

@@ -3,6 +3,7 @@
  * groups, and reading a mutable value marks its entry (architecture: keyed state through one seam).
  */
 import type { AggregatingState, ListState, MapState, ReduceFunction, ReducingState, ValueState } from '../graph/functions.ts';
+import type { AggregateFunction } from '../graph/windows.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import type { Namespace } from './namespace.ts';
 
@@ -51,15 +52,6 @@ export interface StateOptions {
   readonly namespaced?: Namespacing;
 }
 
-/** What an aggregating state does with the values it is given. The accumulator belongs to the state and may be changed in place. */
-export interface Aggregation<T, A, R> {
-  createAccumulator(): A;
-  add(accumulator: A, value: T): A;
-  getResult(accumulator: A): R;
-  /** Needed where namespaces merge. */
-  merge?(a: A, b: A): A;
-}
-
 /** State whose namespaces can merge, as session windows do. */
 export interface MergingState {
   /**
@@ -87,7 +79,8 @@ export interface KeyedStateStore {
   ): ReducingState<T> & MergingState;
   /** Accumulators are always `owned`. */
   aggregating<T, A, R>(
-    name: string, accumulatorType: TypeDescriptor<A> | null, aggregation: Aggregation<T, A, R>, options?: Pick<StateOptions, 'namespaced'>,
+    name: string, accumulatorType: TypeDescriptor<A> | null, aggregate: AggregateFunction<T, A, R>,
+    options?: Pick<StateOptions, 'namespaced'>,
   ): AggregatingState<T, R> & MergingState;
   /** Live entries over all states. */
   readonly entryCount: number;

@@ -3,12 +3,12 @@
  * A key has few live sessions, so the chain is short.
  */
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
-import type { Cell, CellOptions, Cells } from './cells.ts';
+import type { Cell, Cells } from './cells.ts';
 import type { Ownership } from './keyed-state-store.ts';
 import type { Namespace } from './namespace.ts';
 import type { NamespaceSlots } from './namespace-slots.ts';
 import { NO_ROW } from './row-index.ts';
-import { storeValueOf, type StoreValue } from './stored-value.ts';
+import { storeValueOf, type StoreValue, type StoringOptions } from './stored-value.ts';
 import type { RowSelector } from './value-column.ts';
 
 interface Link {
@@ -21,20 +21,20 @@ export class OwnCells implements Cells {
   valueCount = 0;
   private readonly rows: RowSelector;
   private readonly slots: NamespaceSlots;
-  private readonly freeze: boolean;
+  private readonly options: StoringOptions;
   private stored: StoreValue;
   /** The first link by row. */
   private readonly chains: (Link | null)[] = [];
 
-  constructor(rows: RowSelector & { readonly slots: NamespaceSlots }, type: TypeDescriptor<unknown> | null, options: CellOptions) {
+  constructor(rows: RowSelector & { readonly slots: NamespaceSlots }, type: TypeDescriptor<unknown> | null, options: StoringOptions) {
     this.rows = rows;
     this.slots = rows.slots;
-    this.freeze = options.freeze;
+    this.options = options;
     this.stored = storeValueOf(type, options);
   }
 
   declare(type: TypeDescriptor<unknown>, ownership: Ownership): void {
-    this.stored = storeValueOf(type, { freeze: this.freeze, ownership });
+    this.stored = storeValueOf(type, { ...this.options, ownership });
   }
 
   get(): unknown {

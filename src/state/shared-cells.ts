@@ -3,9 +3,10 @@
  * ended is empty and serves the next one, so windows that come and go allocate nothing.
  */
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
-import type { Cell, CellOptions, Cells } from './cells.ts';
+import type { Cell, Cells } from './cells.ts';
 import type { Ownership } from './keyed-state-store.ts';
 import { NO_SLOT, type NamespaceSlots } from './namespace-slots.ts';
+import type { StoringOptions } from './stored-value.ts';
 import { ValueColumn, type RowSelector } from './value-column.ts';
 
 /** What the cells use of their store. */
@@ -20,11 +21,11 @@ export class SharedCells implements Cells {
   private readonly store: SlotUsers;
   private readonly slots: NamespaceSlots;
   private type: TypeDescriptor<unknown> | null;
-  private options: CellOptions;
+  private options: StoringOptions;
   /** By slot, without gaps. */
   private readonly columns: ValueColumn[] = [];
 
-  constructor(rows: RowSelector & SlotUsers, type: TypeDescriptor<unknown> | null, options: CellOptions) {
+  constructor(rows: RowSelector & SlotUsers, type: TypeDescriptor<unknown> | null, options: StoringOptions) {
     this.rows = rows;
     this.store = rows;
     this.slots = rows.slots;

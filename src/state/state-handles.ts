@@ -6,8 +6,9 @@
 import { assert } from '../base/assert.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { AggregatingState, ListState, MapState, ReduceFunction, ReducingState } from '../graph/functions.ts';
+import type { AggregateFunction } from '../graph/windows.ts';
 import type { Cells } from './cells.ts';
-import type { Aggregation, MergingState } from './keyed-state-store.ts';
+import type { MergingState } from './keyed-state-store.ts';
 import type { Namespace } from './namespace.ts';
 import type { NamespaceSlots } from './namespace-slots.ts';
 import type { StoreValue } from './stored-value.ts';
@@ -38,15 +39,19 @@ export class CellListState<T> implements ListState<T>, MergingState {
   private readonly cells: Cells;
   private readonly slots: NamespaceSlots;
   private readonly stored: StoreValue;
+  /** Dev mode: what is read is a frozen copy. */
+  private readonly freeze: boolean;
 
-  constructor(cells: Cells, slots: NamespaceSlots, stored: StoreValue) {
+  constructor(cells: Cells, slots: NamespaceSlots, elements: { readonly stored: StoreValue; readonly freeze: boolean }) {
     this.cells = cells;
     this.slots = slots;
-    this.stored = stored;
+    this.stored = elements.stored;
+    this.freeze = elements.freeze;
   }
 
   get(): readonly T[] {
-    return (this.cells.get() as T[] | undefined) ?? EMPTY;
+    const list = (this.cells.get() as T[] | undefined) ?? EMPTY;
+    return this.freeze ? Object.freeze([...list]) : list;
   }
 
   add(value: T): void {
@@ -177,9 +182,9 @@ export class CellReducingState<T> implements ReducingState<T>, MergingState {
 export class CellAggregatingState<T, A, R> implements AggregatingState<T, R>, MergingState {
   private readonly cells: Cells;
   private readonly slots: NamespaceSlots;
-  private readonly aggregation: Aggregation<T, A, R>;
+  private readonly aggregation: AggregateFunction<T, A, R>;
 
-  constructor(cells: Cells, slots: NamespaceSlots, aggregation: Aggregation<T, A, R>) {
+  constructor(cells: Cells, slots: NamespaceSlots, aggregation: AggregateFunction<T, A, R>) {
     this.cells = cells;
     this.slots = slots;
     this.aggregation = aggregation;

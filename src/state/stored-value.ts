@@ -1,21 +1,42 @@
 /**
  * What happens to a value on its way into state. State outlives the record it came from, and with object
  * reuse the record may be changed by the next operator: so a mutable value is copied as it is stored.
- * In dev mode what is stored is frozen too, so that changing a value that was read fails where it happens.
+ * In dev mode what is stored is checked against its type and frozen, so that a value that could not be written to
+ * a checkpoint, or is changed after it was read, fails where it happens.
  */
+import { ClusterError } from '../protocol/errors.ts';
 import type { Ownership } from './keyed-state-store.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 
 /** Makes the value that is kept. Primitives come back as they are. */
 export type StoreValue = (value: unknown) => unknown;
 
+/** How the values of one state are kept. */
+export interface StoringOptions {
+  /** Of the state, for messages. */
+  readonly name: string;
+  readonly freeze: boolean;
+  readonly ownership: Ownership;
+}
+
 /** How values of `type` are stored; `type` null copies whatever it is given. Owned values are kept as they come. */
-export function storeValueOf(
-  type: TypeDescriptor<unknown> | null, { freeze, ownership }: { readonly freeze: boolean; readonly ownership: Ownership },
-): StoreValue {
+export function storeValueOf(type: TypeDescriptor<unknown> | null, { name, freeze, ownership }: StoringOptions): StoreValue {
   if (ownership === 'owned') return (value) => value;
   const copy = type === null ? copyAny : type.immutable ? (value: unknown) => value : (value: unknown) => type.codec().copy(value);
-  return freeze ? (value) => deepFreeze(copy(value)) : copy;
+  if (!freeze) return copy;
+  return (value) => {
+    if (type !== null) checkValue(type, value, name);
+    return deepFreeze(copy(value));
+  };
+}
+
+function checkValue(type: TypeDescriptor<unknown>, value: unknown, name: string): void {
+  try {
+    type.check(value);
+  } catch (cause) {
+    const what = cause instanceof Error ? cause.message : String(cause);
+    throw new ClusterError('TYPE_MISMATCH', `state '${name}' cannot hold this value: ${what}`, { cause });
+  }
 }
 
 /** A deep copy of plain data, arrays and class instances; other built-in objects by structured clone. */

@@ -6,11 +6,11 @@
  * The column is also the handle that user functions hold: `get` and `set` go straight to the row.
  */
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
-import type { Cell, CellOptions, Cells } from './cells.ts';
+import type { Cell, Cells } from './cells.ts';
 import type { Ownership } from './keyed-state-store.ts';
 import { VOID_NAMESPACE } from './namespace.ts';
 import { grownFloats, NO_ROW } from './row-index.ts';
-import { storeValueOf, type StoreValue } from './stored-value.ts';
+import { storeValueOf, type StoreValue, type StoringOptions } from './stored-value.ts';
 
 /** The store, as its columns see it. */
 export interface RowSelector {
@@ -31,16 +31,16 @@ export class ValueColumn implements Cells {
   /** Rows with a value. */
   valueCount = 0;
   private readonly rows: RowSelector;
-  private readonly freeze: boolean;
+  private readonly options: StoringOptions;
   private stored: StoreValue;
   private numbers: Float64Array | null;
   private values: unknown[] = [];
   /** Rows whose value is the number NaN. */
   private readonly nans = new Set<number>();
 
-  constructor(rows: RowSelector, type: TypeDescriptor<unknown> | null, options: CellOptions) {
+  constructor(rows: RowSelector, type: TypeDescriptor<unknown> | null, options: StoringOptions) {
     this.rows = rows;
-    this.freeze = options.freeze;
+    this.options = options;
     this.stored = storeValueOf(type, options);
     const mayBeNumbers = type === null || NUMBER_KINDS.has(type.schema['type']);
     this.numbers = mayBeNumbers ? new Float64Array(ROWS_INITIAL).fill(NaN) : null;
@@ -48,7 +48,7 @@ export class ValueColumn implements Cells {
 
   /** Gives a column that a restore made before its declaration its type. */
   declare(type: TypeDescriptor<unknown>, ownership: Ownership): void {
-    this.stored = storeValueOf(type, { freeze: this.freeze, ownership });
+    this.stored = storeValueOf(type, { ...this.options, ownership });
   }
 
   get(): unknown {

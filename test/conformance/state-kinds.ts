@@ -6,7 +6,8 @@ import type { ExecutionContext, TestFn } from 'ava';
 import fc from 'fast-check';
 import { ClusterError } from '../../src/protocol/errors.ts';
 import { keyGroupRangeOf } from '../../src/graph/key-groups.ts';
-import type { Aggregation, KeyedStateStore, Namespacing, StateBackend, StateStoreOptions } from '../../src/state/keyed-state-store.ts';
+import type { AggregateFunction } from '../../src/graph/windows.ts';
+import type { KeyedStateStore, Namespacing, StateBackend, StateStoreOptions } from '../../src/state/keyed-state-store.ts';
 import type { Namespace } from '../../src/state/namespace.ts';
 import { t as types } from '../../src/types/t.ts';
 
@@ -16,7 +17,7 @@ const KINDS = ['value', 'list', 'map', 'reducing', 'aggregating'] as const;
 type Kind = (typeof KINDS)[number];
 
 /** Sums in place. */
-const total: Aggregation<number, { sum: number }, number> = {
+const total: AggregateFunction<number, { sum: number }, number> = {
   createAccumulator: () => ({ sum: 0 }),
   add(accumulator, value) {
     accumulator.sum += value;
@@ -266,6 +267,20 @@ export function testStateKinds(test: TestFn, backend: StateBackend): void {
     value.n = 2;
     t.deepEqual(list.get(), [{ n: 1 }]);
     t.deepEqual(map.get('a'), { n: 1 });
+  });
+
+  test(`${backend.name}: dev mode freezes the list that is read, and refuses what the type of a state cannot hold`, (t) => {
+    const store = backend.open({ ...ALL, freezeValues: true });
+    const list = store.list('words', types.object({ n: types.float64 }));
+    store.setKey('k');
+    list.add({ n: 1 });
+    t.throws(() => (list.get() as unknown[]).push(2), { instanceOf: TypeError });
+    t.throws(() => ((list.get()[0] as { n: number }).n = 2), { instanceOf: TypeError });
+    list.add({ n: 2 });
+    t.deepEqual(list.get(), [{ n: 1 }, { n: 2 }]);
+    const error = t.throws(() => list.add({ n: 'three' } as never), { instanceOf: ClusterError });
+    t.is(error?.code, 'TYPE_MISMATCH');
+    t.regex(error?.message ?? '', /state 'words' .*\$\.n: expected float64/);
   });
 
   test(`${backend.name}: a state declared twice in different ways is refused`, (t) => {

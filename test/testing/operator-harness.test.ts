@@ -36,6 +36,44 @@ for (const codegen of ['on', 'off'] as const) {
   });
 }
 
+test('a process function uses states of every kind', async (t) => {
+  const harness = await OperatorHarness.open((readings: DataStream<Reading>) =>
+    readings.keyBy((each) => each.sensor).process({
+      state: {
+        last: state.value(types.float64),
+        all: state.list(types.float64),
+        seen: state.map(types.float64, types.int32),
+        highest: state.reducing(types.float64, (a, b) => Math.max(a, b)),
+        mean: state.aggregating(types.object({ sum: types.float64, n: types.int32 }), {
+          createAccumulator: () => ({ sum: 0, n: 0 }),
+          add(mean, celsius: number) {
+            mean.sum += celsius;
+            mean.n += 1;
+            return mean;
+          },
+          getResult: ({ sum, n }) => sum / n,
+        }),
+      },
+      process({ celsius }, { key, state: { last, all, seen, highest, mean } }, out) {
+        all.add(celsius);
+        seen.set(celsius, (seen.get(celsius) ?? 0) + 1);
+        highest.add(celsius);
+        mean.add(celsius);
+        out.emit([key, last.get(), all.get(), [...seen.entries()], highest.get(), mean.get()]);
+        last.set(celsius);
+      },
+    }));
+  t.teardown(() => harness.close());
+  for (const celsius of [20, 10, 20]) harness.processElement({ sensor: 'a', celsius });
+  harness.processElement({ sensor: 'b', celsius: 5 });
+  t.deepEqual(harness.extractOutput(), [
+    ['a', undefined, [20], [[20, 1]], 20, 20],
+    ['a', 20, [20, 10], [[20, 1], [10, 1]], 20, 15],
+    ['a', 10, [20, 10, 20], [[20, 2], [10, 1]], 20, 50 / 3],
+    ['b', undefined, [5], [[5, 1]], 5, 5],
+  ]);
+});
+
 test('a connected function gets both inputs', async (t) => {
   const harness = await OperatorHarness.openTwoInput((numbers: DataStream<number>, words: DataStream<string>) =>
     numbers.connect(words).map({ map1: (n) => `number ${n}`, map2: (word) => `word ${word}` }));

@@ -2,7 +2,7 @@
  * What must not compile, and what must: `tsc` is the test. An expected error that does not occur fails the build, and
  * so does a type that is not the one asserted.
  */
-import { StreamExecutionEnvironment, arg, job, outputTag, state, tuple } from '../../src/index.ts';
+import { StreamExecutionEnvironment, arg, job, outputTag, state, t, tuple } from '../../src/index.ts';
 import type { Collector, DataStream, KeyedStream, SingleOutputStream, TypeDescriptor } from '../../src/index.ts';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -131,6 +131,37 @@ export function states(): void {
   assertType<typeof side, DataStream<string>>(true);
   // @ts-expect-error state needs a keyed stream
   orders.process({ state: { total: state.value(count) }, process(order, _context, out: Collector<string>) { out.emit(order.id); } });
+}
+
+export function stateKinds(): void {
+  keyedOrders.process({
+    state: {
+      ids: state.list(text),
+      amounts: state.map(text, count),
+      longest: state.reducing(text, (a, b) => (b.length > a.length ? b : a)),
+      mean: state.aggregating(t.object({ sum: count, n: count }), {
+        createAccumulator: () => ({ sum: 0, n: 0 }),
+        add: (mean, amount: number) => ({ sum: mean.sum + amount, n: mean.n + 1 }),
+        getResult: ({ sum, n }) => `${sum / n}`,
+      }),
+    },
+    output: text,
+    process(order, { state: { ids, amounts, longest, mean } }, out) {
+      ids.add(order.id);
+      // @ts-expect-error the list read is shared
+      ids.get().push(order.id);
+      assertType<ReturnType<typeof amounts.get>, number | undefined>(true);
+      amounts.set(order.id, order.amount);
+      longest.add(order.id);
+      mean.add(order.amount);
+      assertType<ReturnType<typeof mean.get>, string | undefined>(true);
+      // @ts-expect-error amounts are numbers
+      mean.add(order.id);
+      out.emit(longest.get() ?? '');
+    },
+  });
+  // @ts-expect-error an object is no key of a map state
+  state.map(t.object({ n: count }), count);
 }
 
 export function connections(): void {

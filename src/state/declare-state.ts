@@ -1,0 +1,24 @@
+/** From the states that a user function declares to their handles. */
+import type { StateHandle, StateSpec } from '../graph/functions.ts';
+import type { KeyedStateStore } from './keyed-state-store.ts';
+
+/** Declares a state of a user function in the store of its operator. */
+export function declareState(store: KeyedStateStore, name: string, spec: StateSpec): StateHandle<StateSpec> {
+  switch (spec.kind) {
+    case 'value':
+      return store.value(name, spec.type);
+    case 'list':
+      return store.list(name, spec.type);
+    case 'map':
+      return store.map(name, spec.keyType, spec.type);
+    case 'reducing':
+      return store.reducing(name, spec.type, (accumulated, value) => spec.reduce(accumulated, value));
+    case 'aggregating':
+      return store.aggregating(name, spec.type, spec.aggregate);
+  }
+}
+
+/** Whether what is read from the state could be changed by whoever gets it: an array, a Map's values, an object. */
+export function sharesMutable(spec: StateSpec): boolean {
+  return spec.kind === 'list' || !spec.type.immutable;
+}
