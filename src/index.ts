@@ -59,6 +59,7 @@ export type {
   MapFunction,
   MapState,
   MapStateSpec,
+  OnTimerContext,
   OutputTag,
   Partitioner,
   PollResult,
@@ -80,6 +81,8 @@ export type {
   StateHandles,
   StateSpec,
   StateSpecs,
+  Timers,
+  TimeView,
   ValueState,
   ValueStateSpec,
 } from './graph/functions.ts';

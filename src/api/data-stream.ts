@@ -63,8 +63,8 @@ export class DataStream<T> {
     return this.transform('Filter', specs.filterSpec(predicate), this.type);
   }
 
-  /** Full control over outputs, side outputs and lifecycle. State needs a keyed stream. */
-  process<R>(fn: f.ProcessFunction<T, R> & { readonly state?: never }): SingleOutputStream<R> {
+  /** Full control over outputs, side outputs and lifecycle. State and timers need a keyed stream. */
+  process<R>(fn: f.ProcessFunction<T, R> & { readonly state?: never; readonly onTimer?: never }): SingleOutputStream<R> {
     return this.transform('Process', specs.processSpec(fn, false), fn.output);
   }
 
@@ -288,7 +288,7 @@ export class KeyedStream<T, K> extends DataStream<T> {
     super(environment, outlets.map((outlet) => ({ ...outlet, partitioning: { kind: 'hash', key } })), key);
   }
 
-  /** `process` with the record's key and declared state. */
+  /** `process` with the record's key, declared state and timers. */
   override process<R, S extends f.StateSpecs = Record<never, never>>(fn: f.ProcessFunction<T, R, K, S>): SingleOutputStream<R> {
     return this.transform('KeyedProcess', specs.processSpec(fn, true), fn.output);
   }

@@ -109,12 +109,14 @@ export function coFlatMapSpec<A, B, R>(input: CoFlatMapFunction<A, B, R>): Opera
 /** `process` function objects are handed over as they are: they are called as methods. */
 export function processSpec<T, R, K, S extends f.StateSpecs>(fn: f.ProcessFunction<T, R, K, S>, isKeyed: boolean): OperatorSpec {
   requireMethods(fn, ['process'], 'process');
+  requireKeyForTimers(fn, isKeyed);
   const user = fn as unknown as f.ProcessFunction<unknown, unknown, unknown, f.StateSpecs>;
   return { kind: 'process', data: { states: stateNames(fn.state, isKeyed) }, user };
 }
 
 export function coProcessSpec<A, B, R, K, S extends f.StateSpecs>(fn: f.CoProcessFunction<A, B, R, K, S>, isKeyed: boolean): OperatorSpec {
   requireMethods(fn, ['process1', 'process2'], 'process');
+  requireKeyForTimers(fn, isKeyed);
   const user = fn as unknown as f.CoProcessFunction<unknown, unknown, unknown, unknown, f.StateSpecs>;
   return { kind: 'co.process', data: { states: stateNames(fn.state, isKeyed) }, user };
 }
@@ -125,6 +127,11 @@ function stateNames(state: f.StateSpecs | undefined, isKeyed: boolean): readonly
     throw planError(`state '${names.join("', '")}' is declared on a stream that is not keyed: call keyBy(…) before process(…)`);
   }
   return names;
+}
+
+function requireKeyForTimers(fn: { readonly onTimer?: unknown }, isKeyed: boolean): void {
+  if (fn.onTimer === undefined || isKeyed) return;
+  throw planError('onTimer is declared on a stream that is not keyed: timers belong to a key; call keyBy(…) before process(…)');
 }
 
 /** The functions of an input with their names, bound to their object, and `open` and `close` where there are any. */

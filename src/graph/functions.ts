@@ -176,6 +176,25 @@ export type StateHandle<S> =
 /** The handles a function gets for its declared states, by field name. */
 export type StateHandles<S extends StateSpecs> = { readonly [K in keyof S]: StateHandle<S[K]> };
 
+/** The two clocks, as a function sees them. */
+export interface TimeView {
+  /** No record with an event time up to this will follow; `NO_TIMESTAMP` before the first watermark. */
+  readonly currentWatermarkMs: number;
+  /** Wall clock of the TaskManager. */
+  currentProcessingTimeMs(): number;
+}
+
+/** Timers of the record's key. They are in checkpoints. The same timer (time and key) twice is one. */
+export interface Timers extends TimeView {
+  /** `onTimer` is called once the watermark reaches `timestampMs`; in the past: with the next watermark. */
+  registerEventTimeTimer(timestampMs: number): void;
+  /** `onTimer` is called once the wall clock has passed `timestampMs`. */
+  registerProcessingTimeTimer(timestampMs: number): void;
+  /** A timer that is not there is no error. */
+  deleteEventTimeTimer(timestampMs: number): void;
+  deleteProcessingTimeTimer(timestampMs: number): void;
+}
+
 /** What a process function learns about the record at hand. One object, reused from record to record. */
 export interface ProcessContext<K, S extends StateSpecs> {
   /** Key of the record. Reading it on a stream that is not keyed throws. */
@@ -183,23 +202,36 @@ export interface ProcessContext<K, S extends StateSpecs> {
   readonly state: StateHandles<S>;
   /** Event time of the record, ms; `NO_TIMESTAMP` without one. */
   readonly timestampMs: number;
+  /** On a stream that is not keyed: the clocks only. */
+  readonly timers: [K] extends [never] ? TimeView : Timers;
   /** Emits to a side output. */
   output<T>(tag: OutputTag<T>, value: T): void;
 }
 
-/** `process` on any stream; keyed streams may declare state. */
+/** What `onTimer` learns: the key is the timer's, `timestampMs` is the timer's time. */
+export interface OnTimerContext<K, S extends StateSpecs> extends ProcessContext<K, S> {
+  readonly timeDomain: 'event' | 'processing';
+}
+
+/** `process` on any stream; keyed streams may declare state and set timers. */
 export interface ProcessFunction<T, R, K = never, S extends StateSpecs = Record<never, never>> extends Lifecycle {
   readonly state?: S;
   readonly output?: TypeDescriptor<R>;
   process(value: T, context: ProcessContext<K, S>, out: Collector<R>): Nothing;
+  /**
+   * A timer fires, on keyed streams; never while a record is being processed. What is emitted has the time of an event timer;
+   * what a processing timer emits has no event time.
+   */
+  onTimer?(timestampMs: number, context: OnTimerContext<K, S>, out: Collector<R>): Nothing;
 }
 
-/** `process` on two connected streams. Both inputs share keyed state when both are keyed. */
+/** `process` on two connected streams. Both inputs share keyed state and timers when both are keyed. */
 export interface CoProcessFunction<A, B, R, K = never, S extends StateSpecs = Record<never, never>> extends Lifecycle {
   readonly state?: S;
   readonly output?: TypeDescriptor<R>;
   process1(value: A, context: ProcessContext<K, S>, out: Collector<R>): Nothing;
   process2(value: B, context: ProcessContext<K, S>, out: Collector<R>): Nothing;
+  onTimer?(timestampMs: number, context: OnTimerContext<K, S>, out: Collector<R>): Nothing;
 }
 
 /** How often and how long `asyncMap` retries. The timeout spans all attempts. */

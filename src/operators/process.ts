@@ -1,5 +1,5 @@
 /**
- * process on one stream and on two connected streams: state, side outputs and any number of results.
+ * process on one stream and on two connected streams: state, timers, side outputs and any number of results.
  *
  * The context is one object, changed from record to record, so a function must not keep it. What a
  * function emits may be what it read from state, so with mutable state consumers that could change it get a copy.
@@ -8,12 +8,15 @@ import { present } from '../base/assert.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import { NO_TIMESTAMP } from '../graph/functions.ts';
 import type { Collector, Lifecycle, OutputTag, StateHandles, StateSpecs } from '../graph/functions.ts';
-import type { CoProcessFunction, ProcessContext, ProcessFunction } from '../graph/functions.ts';
+import type { CoProcessFunction, OnTimerContext, ProcessFunction } from '../graph/functions.ts';
 import type { KeySpec } from '../graph/operator-spec.ts';
+import type { StreamEvent } from '../exchange/contract.ts';
 import { declareState, sharesMutable } from '../state/declare-state.ts';
 import type { KeyedStateStore } from '../state/keyed-state-store.ts';
+import type { TimeDomain, TimerTarget } from '../state/timer-service.ts';
 import { FunctionOperator } from './function-operator.ts';
-import type { OperatorCode, OperatorOutputs, RecordVariables } from './operator.ts';
+import type { OperatorCode, OperatorContext, OperatorOutputs, RecordVariables } from './operator.ts';
+import { UserTimers } from './user-timers.ts';
 
 /** Keys by input, and the state they share; `store` null for streams that are not keyed. */
 export interface ProcessKeys {
@@ -21,11 +24,15 @@ export interface ProcessKeys {
   readonly store: KeyedStateStore | null;
 }
 
+type User = Lifecycle & Pick<ProcessFunction<unknown, unknown, unknown, StateSpecs>, 'state' | 'onTimer'>;
+
 /** The one context of an operator. */
-class RecordContext implements ProcessContext<unknown, StateSpecs> {
+class RecordContext implements OnTimerContext<unknown, StateSpecs> {
   timestampMs = NO_TIMESTAMP;
+  timeDomain: TimeDomain = 'event';
   outputs: OperatorOutputs | null = null;
   readonly state: StateHandles<StateSpecs>;
+  readonly timers = new UserTimers();
   private readonly store: KeyedStateStore | null;
 
   constructor(store: KeyedStateStore | null, specs: StateSpecs) {
@@ -46,11 +53,12 @@ class RecordContext implements ProcessContext<unknown, StateSpecs> {
 }
 
 /** Shared by the two forms, which differ in how they call the user. */
-abstract class Processing<U extends Lifecycle & { readonly state?: StateSpecs }> extends FunctionOperator<U> {
+abstract class Processing<U extends User> extends FunctionOperator<U> implements TimerTarget {
   override readonly retainsOutput: boolean;
   protected readonly context: RecordContext;
   protected readonly collector: Collector<unknown>;
   protected readonly keys: ProcessKeys;
+  private readonly timeless: Collector<unknown>;
 
   constructor(name: string, user: U, keys: ProcessKeys) {
     super(name, user);
@@ -59,11 +67,28 @@ abstract class Processing<U extends Lifecycle & { readonly state?: StateSpecs }>
     this.retainsOutput = specs.some(sharesMutable);
     this.context = new RecordContext(keys.store, user.state ?? {});
     this.collector = { emit: (value) => this.outputs.main.collect(value, this.context.timestampMs) };
+    this.timeless = { emit: (value) => this.outputs.main.collect(value, NO_TIMESTAMP) };
   }
 
   override link(outputs: OperatorOutputs): void {
     super.link(outputs);
     this.context.outputs = outputs;
+  }
+
+  override open(context: OperatorContext): void | Promise<void> {
+    this.context.timers.attach(context, this.user.onTimer !== undefined);
+    context.timers?.fireTo(this);
+    return super.open(context);
+  }
+
+  onEvent(event: StreamEvent): void | 'more' {
+    return event.kind === 'watermark' ? this.context.timers.advanceWatermark(event.timestampMs) : undefined;
+  }
+
+  onTimer(domain: TimeDomain, timestampMs: number): void {
+    this.context.timestampMs = timestampMs;
+    this.context.timeDomain = domain;
+    this.user.onTimer?.(timestampMs, this.context, domain === 'event' ? this.collector : this.timeless);
   }
 
   /** `process`, or `process1` and `process2`. */

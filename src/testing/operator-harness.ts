@@ -21,6 +21,7 @@ import { MAX_WATERMARK, NO_TIMESTAMP } from '../graph/functions.ts';
 import type { OutputTag, RecordBatch, RuntimeContext } from '../graph/functions.ts';
 import type { SourceSpec } from '../graph/operator-spec.ts';
 import type { StreamEdge, StreamGraph, StreamNode } from '../graph/stream-graph.ts';
+import { AsyncMapOperator } from '../operators/async-map.ts';
 import { createOperator } from '../operators/create-operator.ts';
 import { blaming } from '../operators/failure.ts';
 import type { StreamOperator } from '../operators/operator.ts';
@@ -38,6 +39,7 @@ import { copierOfInput, sharingRules } from '../task/record-sharing.ts';
 import { dutyAccess } from '../task/segment-duties.ts';
 import { SegmentRunner } from '../task/segment-runner.ts';
 import type { InputResult, RunnerInput } from '../task/segment-runner.ts';
+import { ManualClock, timerClockOf } from './manual-clock.ts';
 
 /** How a harness runs its operators. */
 export interface OperatorHarnessOptions {
@@ -100,6 +102,14 @@ export class OperatorHarness<A, R, B = never> {
   /** Nothing with an event time up to `timestampMs` will follow. */
   processWatermark(timestampMs: number): void {
     this.chain.push({ kind: 'event', event: { kind: 'watermark', timestampMs } });
+  }
+
+  /**
+   * It is `timeMs` now, ms since the epoch; the clock of a harness begins at 0 and stands. Processing timers up to then fire.
+   * Requests of `asyncMap` take real time.
+   */
+  setProcessingTime(timeMs: number): void {
+    this.chain.setProcessingTime(timeMs);
   }
 
   /** Values of the main output so far, which are forgotten: the next call answers only what is new. */
@@ -202,6 +212,7 @@ class HarnessChain {
   readonly accumulators = new TaskAccumulators();
   private readonly graph: StreamGraph;
   private readonly input = new PushedInput();
+  private readonly clock = new ManualClock();
   private readonly writers = new Map<string | null, KeepingWriter>();
   private readonly stores: KeyedStateStore[] = [];
   private readonly timers = new Map<StreamOperator, HeapTimerService>();
@@ -228,10 +239,10 @@ class HarnessChain {
   async open(): Promise<void> {
     for (const segment of this.segments.toReversed()) {
       for (const { operator } of segment.nodes.toReversed()) {
-        const { clock } = systemPorts;
+        const clock = operator instanceof AsyncMapOperator ? systemPorts.clock : this.clock;
         const duties = dutyAccess(segment, operator, () => this.post(() => undefined));
         const timers = this.timers.get(operator) ?? null;
-        timers?.attach({ clock, schedule: duties.schedule });
+        timers?.attach({ clock: timerClockOf(this.clock), schedule: duties.schedule });
         const post = (action: () => void) => this.post(() => blaming(operator.name, action));
         await operator.open({ runtime: this.runtimeContext(), status: segment.status, post, ...duties, clock, timers });
       }
@@ -241,6 +252,10 @@ class HarnessChain {
   push(item: InputItem): void {
     this.input.items.push(item);
     this.run();
+  }
+
+  setProcessingTime(timeMs: number): void {
+    this.clock.advanceTo(timeMs, () => this.run());
   }
 
   take(tag: string | null): OutputRecord<unknown>[] {

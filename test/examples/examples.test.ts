@@ -9,6 +9,7 @@ import asyncEnrichment from '../../examples/streaming/AsyncEnrichment.ts';
 import customSource from '../../examples/streaming/CustomSource.ts';
 import sideOutput from '../../examples/streaming/SideOutput.ts';
 import socketWordCount from '../../examples/streaming/SocketWordCount.ts';
+import startEnd from '../../examples/streaming/StartEnd.ts';
 import wordCount from '../../examples/streaming/WordCount.ts';
 import type { JobProgram } from '../../src/index.ts';
 import { MiniCluster } from '../../src/testing/index.ts';
@@ -81,6 +82,11 @@ for (const parallelism of [1, 2]) {
     const { port } = server.address() as AddressInfo;
     const lines = await printed(socketWordCount, ['--hostname', '127.0.0.1', '--port', String(port)], parallelism);
     t.deepEqual(totalsOf(t, lines), { now: 2, and: 2, then: 1 });
+  });
+
+  test(`StartEnd pairs what begins with what ends, and forgets the rest, at parallelism ${parallelism}`, async (t) => {
+    const lines = await printed(startEnd, [], parallelism);
+    t.deepEqual(lines.toSorted(), ['minutes> (a,12)', 'minutes> (a,241)', 'minutes> (b,30)', 'minutes> (c,239)', 'unfinished> d']);
   });
 
   test(`SideOutput separates words from the rest at parallelism ${parallelism}`, async (t) => {

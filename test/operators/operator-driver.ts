@@ -3,6 +3,7 @@
  * output refuses, generated or interpreted.
  */
 import { systemPorts } from '../../src/base/system-ports.ts';
+import { HeapTimerService } from '../../src/state/timer-service.ts';
 import type { OutputStatus, RecordWriter, StreamEvent } from '../../src/exchange/contract.ts';
 import type { RecordBatch, RuntimeContext, SinkWriter } from '../../src/graph/functions.ts';
 import { NO_TIMESTAMP } from '../../src/graph/functions.ts';
@@ -10,6 +11,7 @@ import type { OperatorSpec } from '../../src/graph/operator-spec.ts';
 import type { StreamEdge, StreamNode } from '../../src/graph/stream-graph.ts';
 import { createOperator } from '../../src/operators/create-operator.ts';
 import type { OperatorNodeSpec, OperatorSurroundings } from '../../src/operators/create-operator.ts';
+import type { StreamOperator } from '../../src/operators/operator.ts';
 import { heapBackend } from '../../src/state/heap-backend.ts';
 import { buildChain, refresh } from '../../src/task/chain.ts';
 import type { BatchFunction, ChainPlan, Segment, SharingRules } from '../../src/task/chain.ts';
@@ -124,10 +126,16 @@ export class OperatorDriver {
           post: (action) => void this.posted.push(action),
           ...dutyAccess(segment, operator, () => undefined),
           clock: systemPorts.clock,
-          timers: null,
+          timers: this.timersOf(segment, operator),
         });
       }
     }
+  }
+
+  private timersOf(segment: Segment, operator: StreamOperator): HeapTimerService {
+    const timers = new HeapTimerService(this.store, null);
+    timers.attach({ clock: systemPorts.clock, ...dutyAccess(segment, operator, () => undefined) });
+    return timers;
   }
 
   /** Runs records through the head in batches of `batchSize`. */
