@@ -7,6 +7,7 @@ import { SHORT_READ_MAX, readShortAscii, readText } from './text-bytes.ts';
 import type { ByteSource } from './type-descriptor.ts';
 
 const VARINT_SIZE_BYTES_MAX = 8;
+const ITEMS_WITHOUT_BYTES_MAX = 1 << 20;
 const NOTHING = new Uint8Array(0);
 
 /** A window `[position, end)` of memory. Reused by `reset` and `window`. */
@@ -56,6 +57,13 @@ export class ByteReader implements ByteSource {
   varint(): number {
     const first = this.u8();
     return first < 128 ? first : this.longVarint(first);
+  }
+
+  count(): number {
+    const count = this.varint();
+    // An item takes a byte or more, but for literals and objects without fields.
+    if (count > this.end - this.position && count > ITEMS_WITHOUT_BYTES_MAX) throw pastEnd();
+    return count;
   }
 
   string(): string {

@@ -34,7 +34,13 @@ export function interpretedCodec(kind: Kind): Codec<unknown> {
       kind.encode(value, sink);
     },
     decode: (source) => kind.decode(source),
-    copy: (value) => kind.copy(value),
+    copy(value) {
+      try {
+        return kind.copy(value);
+      } catch (error) {
+        throw copyFailure(kind, value, error);
+      }
+    },
   };
 }
 
@@ -45,9 +51,19 @@ export function generatedCodec(kind: Kind): Codec<unknown> {
   writer.line(`const fail = ${writer.constant('fail', fail)};`);
   writer.block('function encode(root, sink)', () => kind.emitEncode(writer, 'root'));
   writer.block('function decode(source)', () => writer.line(`return ${kind.emitDecode(writer)};`));
-  writer.block('function copy(root)', () => writer.line(`return ${kind.emitCopy(writer, 'root')};`));
+  const failCopy = writer.constant('copyFailure', (root: unknown, error: unknown) => copyFailure(kind, root, error));
+  writer.block('function copy(root)', () => {
+    writer.block('try', () => writer.line(`return ${kind.emitCopy(writer, 'root')};`));
+    writer.block('catch (error)', () => writer.line(`throw ${failCopy}(root, error);`));
+  });
   writer.line('return { encode, decode, copy };');
   return writer.build(`codec/${kind.name.slice(0, SOURCE_NAME_LENGTH_MAX).replace(/\s+/g, ' ')}`) as Codec<unknown>;
+}
+
+/** A copy does not look at what it does not copy: only where it fails is the value checked. */
+function copyFailure(kind: Kind, value: unknown, error: unknown): unknown {
+  const mismatch = kind.mismatch(value, '$');
+  return mismatch === null ? error : typeMismatch(mismatch);
 }
 
 const SOURCE_NAME_LENGTH_MAX = 80;

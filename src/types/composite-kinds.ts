@@ -7,7 +7,7 @@
  * `option` and `nullable` one presence byte; `union` a varint with the variant's index.
  */
 import type { CodeWriter } from '../base/code-writer.ts';
-import { emitConst, emitGuard, expected, type Kind } from './kind.ts';
+import { emitConst, emitGuard, expected, typeMismatch, type Kind } from './kind.ts';
 import { unknownIndex } from './scalar-kinds.ts';
 
 /** Field of an object kind. */
@@ -108,7 +108,7 @@ export function arrayKind(item: Kind): Kind {
     },
     decode(source) {
       const values: unknown[] = [];
-      for (let left = source.varint(); left > 0; left--) values.push(item.decode(source));
+      for (let left = source.count(); left > 0; left--) values.push(item.decode(source));
       return values;
     },
     copy: (value) => (value as unknown[]).map((part) => item.copy(part)),
@@ -122,7 +122,7 @@ export function arrayKind(item: Kind): Kind {
     emitDecode(writer) {
       const values = emitConst(writer, 'array', '[]');
       const left = writer.name('left');
-      writer.block(`for (let ${left} = source.varint(); ${left} > 0; ${left}--)`, () =>
+      writer.block(`for (let ${left} = source.count(); ${left} > 0; ${left}--)`, () =>
         writer.line(`${values}.push(${item.emitDecode(writer)});`));
       return values;
     },
@@ -158,7 +158,7 @@ export function mapKind(key: Kind, value: Kind): Kind {
     },
     decode(source) {
       const map = new Map<unknown, unknown>();
-      for (let left = source.varint(); left > 0; left--) {
+      for (let left = source.count(); left > 0; left--) {
         const k = key.decode(source);
         map.set(k, value.decode(source));
       }
@@ -177,7 +177,7 @@ export function mapKind(key: Kind, value: Kind): Kind {
     emitDecode(writer) {
       const map = emitConst(writer, 'map', 'new Map()');
       const left = writer.name('left');
-      writer.block(`for (let ${left} = source.varint(); ${left} > 0; ${left}--)`, () => {
+      writer.block(`for (let ${left} = source.count(); ${left} > 0; ${left}--)`, () => {
         const k = key.emitDecode(writer);
         writer.line(`${map}.set(${k}, ${value.emitDecode(writer)});`);
       });
@@ -250,7 +250,11 @@ export function unionKind(discriminator: string, variants: ReadonlyMap<string, K
       kindAt(tagOf(value)).encode(value, sink);
     },
     decode: (source) => kindAt(source.varint()).decode(source),
-    copy: (value) => kindAt(tagOf(value)).copy(value),
+    copy(value) {
+      const tag = tagOf(value);
+      if (tag < 0) throw typeMismatch(expected('$', name, value));
+      return kindAt(tag).copy(value);
+    },
     emitEncode(writer, value) {
       emitGuard(writer, `typeof ${value} === "object" && ${value} !== null`);
       emitVariants(writer, emitConst(writer, 'tag', `${value}[${JSON.stringify(discriminator)}]`), tags, 'throw fail(root);', (i) => {
@@ -268,7 +272,7 @@ export function unionKind(discriminator: string, variants: ReadonlyMap<string, K
     emitCopy(writer, value) {
       const result = writer.name('variant');
       writer.line(`let ${result};`);
-      emitVariants(writer, `${value}[${JSON.stringify(discriminator)}]`, tags, 'break;', (i) =>
+      emitVariants(writer, `${value}[${JSON.stringify(discriminator)}]`, tags, 'throw fail(root);', (i) =>
         writer.line(`${result} = ${kindAt(i).emitCopy(writer, value)};`));
       return result;
     },

@@ -42,7 +42,7 @@ export const NESTING_MAX = 200;
 export class GenericCodec implements Codec<unknown> {
   private readonly tree = new ShapeTree();
   private readonly readers: ReadValue[] = [];
-  private readonly readValue: ReadValue = (source) => this.decode(source);
+  private readonly readValue: ReadValue = (source) => this.read(source);
 
   encode(value: unknown, sink: ByteSink): void {
     try {
@@ -120,6 +120,14 @@ export class GenericCodec implements Codec<unknown> {
   }
 
   decode(source: ByteSource): unknown {
+    try {
+      return this.read(source);
+    } catch (error) {
+      throw error instanceof RangeError ? damaged('values nest without end') : error; // The stack: written values nest NESTING_MAX deep.
+    }
+  }
+
+  private read(source: ByteSource): unknown {
     const tag = source.u8();
     if (tag >= TAG_SMALL_INT) return tag - TAG_SMALL_INT;
     switch (tag) {
@@ -146,7 +154,7 @@ export class GenericCodec implements Codec<unknown> {
       case TAG_TRUE:
         return tag === TAG_TRUE;
       case TAG_BIGINT:
-        return BigInt(source.string());
+        return readBigint(source.string());
       case TAG_DATE:
         return new Date(source.f64());
       case TAG_BYTES:
@@ -162,28 +170,28 @@ export class GenericCodec implements Codec<unknown> {
       case TAG_FIELDS:
         return this.readNamedFields(source);
       default:
-        throw new ClusterError('DATA_CORRUPT', `tag ${tag} does not exist: the data is damaged, or of a declared type`);
+        throw damaged(`tag ${tag} does not exist`);
     }
   }
 
   private readItems(source: ByteSource): unknown[] {
     const items: unknown[] = [];
-    for (let left = source.varint(); left > 0; left--) items.push(this.decode(source));
+    for (let left = source.count(); left > 0; left--) items.push(this.read(source));
     return items;
   }
 
   private readMap(source: ByteSource): Map<unknown, unknown> {
     const map = new Map<unknown, unknown>();
-    for (let left = source.varint(); left > 0; left--) {
-      const key = this.decode(source);
-      map.set(key, this.decode(source));
+    for (let left = source.count(); left > 0; left--) {
+      const key = this.read(source);
+      map.set(key, this.read(source));
     }
     return map;
   }
 
   private readNewShape(source: ByteSource): unknown {
     const names: string[] = [];
-    for (let left = source.varint(); left > 0; left--) names.push(source.string());
+    for (let left = source.count(); left > 0; left--) names.push(readName(source));
     const reader = shapeReader(names, this.readValue);
     this.readers.push(reader);
     return reader(source);
@@ -191,16 +199,16 @@ export class GenericCodec implements Codec<unknown> {
 
   private readNamedFields(source: ByteSource): Record<string, unknown> {
     const value: Record<string, unknown> = {};
-    for (let left = source.varint(); left > 0; left--) {
-      const name = source.string();
-      value[name] = this.decode(source);
+    for (let left = source.count(); left > 0; left--) {
+      const name = readName(source);
+      value[name] = this.read(source);
     }
     return value;
   }
 
   private readerOf(shape: number): ReadValue {
     const reader = this.readers[shape];
-    if (reader === undefined) throw new ClusterError('DATA_CORRUPT', `shape ${shape} was never defined on this channel`);
+    if (reader === undefined) throw damaged(`shape ${shape} was never defined on this channel`);
     return reader;
   }
 }
@@ -226,6 +234,22 @@ function writeRare(value: unknown, sink: ByteSink): void {
     sink.u8(TAG_BIGINT);
     sink.string(String(value));
   } else throw typeMismatch(`a ${typeof value} cannot travel between tasks`);
+}
+
+function damaged(what: string): ClusterError {
+  return new ClusterError('DATA_CORRUPT', `${what}: the data is damaged, or of a declared type`);
+}
+
+function readBigint(text: string): bigint {
+  if (!/^-?\d+$/.test(text)) throw damaged('a bigint is not made of digits');
+  return BigInt(text);
+}
+
+/** The names that `namesOf` lets through. */
+function readName(source: ByteSource): string {
+  const name = source.string();
+  if (name === '__proto__') throw damaged('a field is named __proto__');
+  return name;
 }
 
 /** Checked where a shape is first seen, so that known shapes cost nothing. */

@@ -92,9 +92,15 @@ export const timestampKind = scalar<number>('timestamp', {
   test: (v) => `Number.isSafeInteger(${v})`,
   write: (value, sink) => sink.f64(value),
   emitWrite: (v) => `sink.f64(${v})`,
-  read: (source) => source.f64(),
-  emitRead: () => 'source.f64()',
+  read: readTimestamp,
+  emitRead: (writer) => `${writer.constant('readTimestamp', readTimestamp)}(source)`,
 });
+
+function readTimestamp(source: ByteSource): number {
+  const value = source.f64();
+  if (Number.isSafeInteger(value)) return value;
+  throw new ClusterError('DATA_CORRUPT', `${value} is no timestamp: the data is damaged, or of another type`);
+}
 
 export const int64Kind = scalar<bigint>('int64', {
   is: (value) => typeof value === 'bigint' && value >= INT64_MIN && value <= INT64_MAX,
@@ -142,7 +148,9 @@ export function writeNumber(value: number, sink: ByteSink): void {
 export function readNumber(source: ByteSource): number {
   const tag = source.u8();
   if (tag <= SMALL_NUMBER_MAX) return tag;
-  return tag === TAG_INT32 ? source.i32() : source.f64();
+  if (tag === TAG_INT32) return source.i32();
+  if (tag === TAG_FLOAT64) return source.f64();
+  throw unknownIndex(tag);
 }
 
 /** A value of a `literal`. */

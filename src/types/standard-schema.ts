@@ -5,8 +5,8 @@
  * Source: https://standardschema.dev, version 1.
  */
 import { ClusterError } from '../protocol/errors.ts';
+import { jsonCodec, jsonMismatch } from './json-kind.ts';
 import { codecKind, type Kind } from './kind.ts';
-import type { Codec } from './type-descriptor.ts';
 
 /** The part of Standard Schema v1 that is used. */
 export interface StandardSchema<T> {
@@ -26,13 +26,8 @@ type StandardPathPart = PropertyKey | { readonly key: PropertyKey };
 /** A kind that validates with `schema`. Throws PROGRAM_INVALID when its validation is asynchronous. */
 export function standardKind(schema: StandardSchema<unknown>): Kind {
   const { vendor, version } = schema['~standard'];
-  const codec: Codec<unknown> = {
-    encode: (value, sink) => sink.string(JSON.stringify(value)),
-    decode: (source) => JSON.parse(source.string()) as unknown,
-    copy: (value) => JSON.parse(JSON.stringify(value)) as unknown,
-  };
   const described = { schema: { type: 'standard', vendor, version }, name: `standard(${vendor})`, immutable: false };
-  return codecKind(described, () => codec, (value, path) => issueOf(schema, value, path));
+  return codecKind(described, () => jsonCodec, (value, path) => issueOf(schema, value, path) ?? jsonMismatch(value, path));
 }
 
 function issueOf(schema: StandardSchema<unknown>, value: unknown, path: string): string | null {

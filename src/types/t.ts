@@ -9,6 +9,7 @@ import type { JsonObject, JsonValue } from '../protocol/json.ts';
 import { codecOf } from './codec.ts';
 import { absentKind, arrayKind, mapKind, objectKind, tupleKind, unionKind, type ObjectKind } from './composite-kinds.ts';
 import { codecKind, expected, kindOf, registerKind, typeMismatch, type Kind } from './kind.ts';
+import { jsonCodec, jsonMismatch } from './json-kind.ts';
 import * as scalars from './scalar-kinds.ts';
 import { standardKind, type StandardSchema } from './standard-schema.ts';
 import type { ByteSink, ByteSource, Codec, Infer, TypeDescriptor } from './type-descriptor.ts';
@@ -76,6 +77,13 @@ function typeOf<T>(kind: Kind): TypeDescriptor<T> {
   return new KindType(kind) as TypeDescriptor<T>;
 }
 
+/** What identity does not tell apart, or JSON does not spell, cannot be a literal. */
+function checkedLiterals<V extends readonly scalars.LiteralValue[]>(values: V): V {
+  const odd = values.find((value) => typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0)));
+  if (odd === undefined) return values;
+  throw new ClusterError('PROGRAM_INVALID', `t.literal: ${Object.is(odd, -0) ? '-0' : String(odd)} cannot be a literal`);
+}
+
 /** Objects with exactly known fields. */
 function object<S extends Shape>(shape: S): TypeDescriptor<ObjectOf<S>> {
   if (Object.hasOwn(shape, '__proto__')) throw new ClusterError('PROGRAM_INVALID', 't.object: a field cannot be named __proto__');
@@ -122,7 +130,11 @@ function oneOf<T extends readonly AnyType[]>(...types: T): TypeDescriptor<Infer<
       kindAt(index).encode(value, sink);
     },
     decode: (source) => kindAt(source.varint()).decode(source),
-    copy: (value) => kindAt(indexOf(value)).copy(value),
+    copy(value) {
+      const index = indexOf(value);
+      if (index < 0) throw typeMismatch(expected('$', name, value));
+      return kindAt(index).copy(value);
+    },
   };
   const described = {
     schema: { type: 'oneOf', of: kinds.map((kind) => kind.schema) },
@@ -132,18 +144,9 @@ function oneOf<T extends readonly AnyType[]>(...types: T): TypeDescriptor<Infer<
   return typeOf(codecKind(described, () => codec, (value, path) => (indexOf(value) < 0 ? expected(path, name, value) : null)));
 }
 
-/** Anything that JSON can hold, encoded as JSON text: convenient, and slower than naming the fields. */
+/** Anything that JSON can hold without loss, encoded as JSON text: convenient, and slower than naming the fields. */
 function json<T = JsonValue>(): TypeDescriptor<T> {
-  const codec: Codec<unknown> = {
-    encode: (value, sink) => sink.string(JSON.stringify(value)),
-    decode: (source) => JSON.parse(source.string()) as unknown,
-    copy: (value) => JSON.parse(JSON.stringify(value)) as unknown,
-  };
-  const described = { schema: { type: 'json' }, name: 'json', immutable: false };
-  return typeOf(codecKind(described, () => codec, (value, path) =>
-    value === undefined || typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint'
-      ? expected(path, 'json', value)
-      : null));
+  return typeOf(codecKind({ schema: { type: 'json' }, name: 'json', immutable: false }, () => jsonCodec, jsonMismatch));
 }
 
 /** A type with a codec of its own. */
@@ -187,7 +190,7 @@ export const t = {
   bytes: typeOf<Uint8Array>(scalars.bytesKind),
   /** One of the given values. */
   literal: <const V extends readonly [scalars.LiteralValue, ...scalars.LiteralValue[]]>(...values: V): TypeDescriptor<V[number]> =>
-    typeOf(scalars.literalKind(values)),
+    typeOf(scalars.literalKind(checkedLiterals(values))),
   object,
   tuple: <const I extends readonly AnyType[]>(...items: I): TypeDescriptor<{ -readonly [K in keyof I]: Infer<I[K]> }> =>
     typeOf(tupleKind(items.map(kindOf))),

@@ -18,13 +18,15 @@ export interface ByteSink {
   bytes(value: Uint8Array): void;
 }
 
-/** Reads what a `ByteSink` wrote. Reading past the end throws `CorruptDataError`. */
+/** Reads what a `ByteSink` wrote. Reading past the end throws DATA_CORRUPT. */
 export interface ByteSource {
   u8(): number;
   i32(): number;
   f64(): number;
   i64(): bigint;
   varint(): number;
+  /** A varint that counts items to follow. Throws DATA_CORRUPT for more than the data can hold. */
+  count(): number;
   string(): string;
   bytes(): Uint8Array;
 }

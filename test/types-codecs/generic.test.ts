@@ -1,5 +1,6 @@
 /** The fallback codec over streams of random values: shapes are learned, so order matters. */
 import test from 'ava';
+import type { ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { useGeneratedCodecs } from '../../src/types/codec.ts';
 import { ByteReader } from '../../src/types/byte-reader.ts';
@@ -89,4 +90,48 @@ test('what cannot travel is refused with TYPE_MISMATCH', (t) => {
   t.throws(() => roundTrip([{ items: [1, { run: () => 1 }] }]), { code: 'TYPE_MISMATCH', message: /^\$\.items\[1\]\.run: / });
   t.throws(() => genericCopy({ items: [1, { run: () => 1 }] }), { code: 'TYPE_MISMATCH', message: /^\$\.items\[1\]\.run: / });
   t.true(NESTING_MAX > 50);
+});
+
+/** Decodes a stream of damaged bytes to its end or to the damage, which must be called that. */
+function decodeDamaged(t: ExecutionContext, bytes: Uint8Array): void {
+  const [source, decoder] = [new ByteReader(bytes), new GenericCodec()];
+  try {
+    while (source.position < bytes.length) decoder.decode(source);
+  } catch (error) {
+    t.is((error as { code?: string }).code, 'DATA_CORRUPT', String(error));
+  }
+}
+
+test('damaged bytes of undeclared values end in values or in DATA_CORRUPT', (t) => {
+  fc.assert(
+    fc.property(fc.array(values.value, { minLength: 1, maxLength: 4 }), fc.nat(), fc.nat(7), (stream, place, bit) => {
+      const [sink, encoder] = [new ByteWriter(), new GenericCodec()];
+      for (const value of stream) encoder.encode(value, sink);
+      const bytes = sink.toBytes();
+      t.throws(() => {
+        const [source, decoder] = [new ByteReader(bytes.subarray(0, place % bytes.length)), new GenericCodec()];
+        for (let i = 0; i < stream.length; i++) decoder.decode(source);
+      }, { code: 'DATA_CORRUPT' });
+      (bytes[place % bytes.length] as number) ^= 1 << bit;
+      decodeDamaged(t, bytes);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('damage that nests without end, or names what no object may have, is DATA_CORRUPT', (t) => {
+  const nested = new Uint8Array(100_000).map((_, i) => (i % 2 === 0 ? 10 : 1)); // Arrays of one array.
+  t.throws(() => new GenericCodec().decode(new ByteReader(nested)), { code: 'DATA_CORRUPT' });
+  const shapes = new Uint8Array(100_000).fill(0);
+  shapes.set([14, 1, 1, 97]); // A new shape of the one field `a`, whose value is of that shape, whose value…
+  for (let i = 4; i < shapes.length; i += 2) shapes[i] = 13;
+  t.throws(() => new GenericCodec().decode(new ByteReader(shapes)), { code: 'DATA_CORRUPT' });
+  for (const tag of [14, 15]) {
+    const sink = new ByteWriter();
+    sink.u8(tag);
+    sink.varint(1);
+    sink.string('__proto__');
+    sink.bytes(new Uint8Array([10, 0]));
+    t.throws(() => new GenericCodec().decode(new ByteReader(sink.toBytes())), { code: 'DATA_CORRUPT' });
+  }
 });

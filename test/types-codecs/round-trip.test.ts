@@ -3,6 +3,7 @@
  * write the same bytes and read the same values, and either reads what the other wrote.
  */
 import test from 'ava';
+import type { ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { generatedCodec, interpretedCodec } from '../../src/types/codec.ts';
 import { kindOf } from '../../src/types/kind.ts';
@@ -22,7 +23,7 @@ const text = fc.oneof(
   fc.string({ unit: fc.constantFrom('a', 'é', '語', '😀', '\ud800', '\udc00', '\uFFFD', '\0'), maxLength: 30 }),
   fc.string({ unit: 'grapheme-ascii', maxLength: 300 }),
 );
-const double = fc.oneof(fc.double(), fc.constantFrom(-0, 0, NaN, Infinity, -Infinity, 250, 251, 252, 2 ** 31, -(2 ** 31)));
+const double = fc.oneof(fc.double(), fc.constantFrom(-0, 0, NaN, Infinity, -Infinity, Number.MIN_VALUE, Number.MAX_VALUE, Number.MAX_SAFE_INTEGER, 250, 251, 252, 2 ** 31, -(2 ** 31)));
 
 const scalars: fc.Arbitrary<Sample>[] = [
   text.map((value) => ({ type: types.string, value })),
@@ -88,20 +89,102 @@ test('generated and interpreted codecs write the same bytes and read back every 
   );
 });
 
-test('damaged bytes end in a value or in DATA_CORRUPT, never past the data', (t) => {
+/** Decodes damaged bytes: a value of the type or DATA_CORRUPT, and never past the data. */
+function decodeDamaged(t: ExecutionContext, type: TypeDescriptor<unknown>, bytes: Uint8Array): void {
+  for (const codec of [generatedCodec(kindOf(type)), interpretedCodec(kindOf(type))]) {
+    const source = new ByteReader(bytes);
+    try {
+      type.check(codec.decode(source));
+    } catch (error) {
+      t.is((error as { code?: string }).code, 'DATA_CORRUPT', `${type.name}: ${String(error)}`);
+    }
+    t.true(source.position <= bytes.length);
+  }
+}
+
+test('arbitrary bytes end in a value of the type or in DATA_CORRUPT', (t) => {
+  fc.assert(fc.property(samples.sample, fc.uint8Array({ maxLength: 40 }), ({ type }, bytes) => decodeDamaged(t, type, bytes)));
+});
+
+test('a flipped bit ends in a value of the type or in DATA_CORRUPT', (t) => {
   fc.assert(
-    fc.property(samples.sample, fc.uint8Array({ maxLength: 40 }), ({ type }, bytes) => {
+    fc.property(samples.sample, fc.nat(), fc.nat(7), ({ type, value }, place, bit) => {
+      const bytes = bytesOf(generatedCodec(kindOf(type)), value);
+      if (bytes.length > 0) (bytes[place % bytes.length] as number) ^= 1 << bit;
+      decodeDamaged(t, type, bytes);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('bytes that were cut off are DATA_CORRUPT, wherever the cut', (t) => {
+  fc.assert(
+    fc.property(samples.sample, fc.nat(), ({ type, value }, place) => {
+      const bytes = bytesOf(generatedCodec(kindOf(type)), value);
+      if (bytes.length === 0) return;
+      const cut = bytes.subarray(0, place % bytes.length);
       for (const codec of [generatedCodec(kindOf(type)), interpretedCodec(kindOf(type))]) {
-        const source = new ByteReader(bytes);
-        try {
-          codec.decode(source);
-        } catch (error) {
-          t.true(error instanceof SyntaxError || (error as { code?: string }).code === 'DATA_CORRUPT', String(error));
-        }
-        t.true(source.position <= bytes.length);
+        t.throws(() => codec.decode(new ByteReader(cut)), { code: 'DATA_CORRUPT' }, type.name);
       }
     }),
+    { numRuns: 300 },
   );
+});
+
+test('a damaged count of items that take no bytes does not fill the memory', (t) => {
+  const sink = new ByteWriter();
+  sink.varint(Number.MAX_SAFE_INTEGER);
+  const nothing = types.literal('only');
+  for (const type of [types.array(nothing), types.map(nothing, nothing), types.array(types.object({ only: nothing }))]) {
+    for (const codec of [generatedCodec(kindOf(type)), interpretedCodec(kindOf(type))]) {
+      t.throws(() => codec.decode(new ByteReader(sink.toBytes())), { code: 'DATA_CORRUPT' });
+    }
+    const value = type === types.array(nothing) ? Array(3).fill('only') : null;
+    if (value !== null) t.deepEqual(type.codec().decode(new ByteReader(bytesOf(type.codec(), value))), value);
+  }
+});
+
+test('what JSON would lose or change without a word is refused, with its path', (t) => {
+  const loop: { self?: unknown } = {};
+  loop.self = loop;
+  const lossy: readonly (readonly [unknown, RegExp])[] = [
+    [{ at: new Date(0) }, /^\$\.at: expected json, got Date/],
+    [[1, new Map([[1, 2]])], /^\$\[1\]: expected json, got Map/],
+    [{ n: NaN }, /^\$\.n: expected json, got number NaN/],
+    [{ big: 1n }, /^\$\.big: expected json, got bigint 1/],
+    [[undefined], /^\$\[0\]: expected json, got undefined/],
+    [{ f: () => 1 }, /^\$\.f: expected json, got a function/],
+    [new Uint8Array(2), /^\$: expected json, got Uint8Array/],
+    [loop, /nested deeper than/],
+  ];
+  const anything = types.standard({ '~standard': { version: 1, vendor: 'any', validate: (value) => ({ value }) } });
+  for (const type of [types.json(), anything]) {
+    for (const [value, message] of lossy) {
+      t.throws(() => type.check(value), { code: 'TYPE_MISMATCH', message });
+      t.throws(() => bytesOf(type.codec(), value), { code: 'TYPE_MISMATCH', message });
+    }
+    t.deepEqual(type.codec().decode(new ByteReader(bytesOf(type.codec(), { a: undefined, b: [null, 'x'] }))), { b: [null, 'x'] });
+  }
+});
+
+test('a literal is a value that has one spelling', (t) => {
+  for (const value of [NaN, Infinity, -Infinity, -0]) {
+    t.throws(() => types.literal(value), { code: 'PROGRAM_INVALID', message: /t\.literal: / });
+  }
+});
+
+test('a copy of a value of another type is refused, and never loses it', (t) => {
+  const union = types.union('kind', { a: types.object({ n: types.int32 }) });
+  const wrong: readonly (readonly [TypeDescriptor<unknown>, unknown])[] = [
+    [union, { kind: 'b', n: 1 }], [types.object({ inner: union }), { inner: { kind: 'b' } }],
+    [types.oneOf(types.object({ n: types.int32 }), types.array(types.string)), 5],
+    [types.tuple(types.object({ n: types.int32 })), null], [types.map(types.string, types.string), 1], [types.json(), () => 1],
+  ];
+  for (const [type, value] of wrong) {
+    for (const codec of [generatedCodec(kindOf(type)), interpretedCodec(kindOf(type))]) {
+      t.throws(() => codec.copy(value), { code: 'TYPE_MISMATCH' }, `${type.name}`);
+    }
+  }
 });
 
 test('a string of many megabytes survives, with a lone surrogate inside', (t) => {
