@@ -18,6 +18,8 @@ export interface ClientSettings {
   readonly headers: Readonly<Record<string, string>>;
   /** Effective configuration, flat. */
   readonly configuration: Readonly<Record<string, string>>;
+  /** Remarks on the configuration that a user of this command should see: on what `-D` said. */
+  readonly remarks: readonly string[];
   /** Abbreviated commit of this build. */
   readonly commit: string;
 }
@@ -68,6 +70,7 @@ async function perform(
 ): Promise<number> {
   const { terminal } = context;
   const settings = await context.loadSettings(command.values.get('D') ?? []);
+  for (const remark of settings.remarks) terminal.error(`[WARN] ${remark}\n`);
   if (name === 'info') {
     const { infoAction } = await import('./info-action.ts');
     return infoAction(command, settings.configuration, terminal);

@@ -118,7 +118,7 @@ function findOption(action: ActionSpec, word: string): { spec: OptionSpec; attac
   const name = equals < 0 ? bare : bare.slice(0, equals);
   const spec = action.options.find((each) => each.long === name || each.short === name);
   if (spec) return { spec, attached: equals < 0 ? null : bare.slice(equals + 1) };
-  const guess = nearest(name, action.options.map((each) => each.long));
+  const guess = name.length < 3 ? null : nearest(name, action.options.map((each) => each.long).filter((long) => long !== 'D'));
   throw new ClusterError('BAD_REQUEST', `Unrecognized option: ${word}${guess ? `. Did you mean --${guess}?` : ''}`);
 }
 

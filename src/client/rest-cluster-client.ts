@@ -119,9 +119,10 @@ export class RestClusterClient {
   private async call<T>(method: string, path: string, content: Content | null = null): Promise<T> {
     const { status, text } = await this.exchange(method, path, content);
     const answer = parse(text);
-    if (status >= 400) throw new RestClientError(status, errorTexts(answer, text));
+    if (status >= 400 && answer !== null) throw new RestClientError(status, errorTexts(answer, text));
     if (answer === null) {
-      throw new RestClientError(status, [`${this.address}${path} did not answer with JSON: is this a JobManager's REST port?`]);
+      const what = `${this.address}${path} answered with status ${status}, but not with JSON`;
+      throw new RestClientError(status, [`${what}: is this a JobManager's REST port (rest.port)?`]);
     }
     return answer as T;
   }

@@ -37,11 +37,11 @@ export interface ProgramCommand {
 /** Reads job file, arguments and options. Throws `UsageError`. */
 export function programCommand(command: ParsedCommand, workingDirectory: string): ProgramCommand {
   const [file, ...programArgs] = command.operands;
+  const parallelismText = command.values.get('parallelism')?.at(-1);
+  const parallelism = parallelismText === undefined ? null : parseParallelism(parallelismText); // First: `-p job.ts` has taken the file.
   if (file === undefined) {
     throw new UsageError('Could not get job jar and dependencies from JAR file: The program JAR file was not specified.');
   }
-  const parallelismText = command.values.get('parallelism')?.at(-1);
-  const parallelism = parallelismText === undefined ? null : parseParallelism(parallelismText);
   if (command.values.has('fromSavepoint')) throw new UsageError('Restoring from a savepoint (-s) is not available in this version.');
   const dynamic = (command.values.get('D') ?? []).map((pair): [string, string] => {
     const at = pair.indexOf('=');

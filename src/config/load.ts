@@ -12,7 +12,7 @@ import { showFinding } from './finding.ts';
 import { parseFlatFile } from './flat-file.ts';
 import { parseNestedFile } from './nested-file.ts';
 import type { Option } from './option.ts';
-import { knownKeys, optionFor } from './options.ts';
+import { knownKeys, optionFor, options } from './options.ts';
 import { ValueError } from './value-types.ts';
 import { nearest } from './near-miss.ts';
 import { ClusterError } from '../protocol/errors.ts';
@@ -43,7 +43,9 @@ export function inspectConfiguration({ file, dynamic = [] }: ConfigurationSource
   const overrides = parseDynamic(dynamic);
   const configuration = new Configuration([...contents.settings, ...overrides.settings]);
   const remarks = [...configuration.all()].flatMap((setting) => check(setting, configuration));
-  return { configuration, findings: [...contents.findings, ...overrides.findings, ...remarks] };
+  const findings = [...contents.findings, ...overrides.findings, ...remarks];
+  const isSound = !findings.some(({ level }) => level === 'error');
+  return { configuration, findings: isSound ? [...findings, ...contradictions(configuration)] : findings };
 }
 
 /** Like `inspectConfiguration`, but throws one `CONFIG_INVALID` that lists every error, a line each. */
@@ -82,6 +84,16 @@ function check(setting: Setting, configuration: Configuration): Finding[] {
   const remark = remarkOn(option, setting, configuration);
   if (remark !== null) findings.push({ level: 'notice', origin, key, message: remark });
   return findings;
+}
+
+/** Settings that are right alone and wrong together. As in Flink's HeartbeatServices. */
+function contradictions(configuration: Configuration): Finding[] {
+  const [interval, timeout] = [options.heartbeatInterval, options.heartbeatTimeout];
+  const [intervalMs, timeoutMs] = [configuration.get(interval), configuration.get(timeout)];
+  if (intervalMs <= timeoutMs) return [];
+  const origin = (configuration.setting(timeout) ?? configuration.setting(interval))?.origin ?? { kind: 'code' };
+  const message = `${timeoutMs} ms is shorter than ${interval.key} (${intervalMs} ms): every peer would be given up`;
+  return [{ level: 'error', origin, key: timeout.key, message }];
 }
 
 function unknownKey(key: string): string {

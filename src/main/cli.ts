@@ -14,6 +14,7 @@ const EXIT_INTERRUPTED = 130;
 async function loadSettings(dynamic: readonly string[]): Promise<ClientSettings> {
   const { findConfDirectory, flatConfiguration, readConfiguration } = await import('./surroundings.ts');
   const { options } = await import('../config/options.ts');
+  const { showFinding } = await import('../config/finding.ts');
   const loaded = readConfiguration(findConfDirectory(process.env['FLINK_CONF_DIR']), dynamic);
   const { configuration } = loaded;
   return {
@@ -22,6 +23,7 @@ async function loadSettings(dynamic: readonly string[]): Promise<ClientSettings>
     timeoutMs: configuration.get(options.clientTimeout),
     headers: headersFrom(process.env['FLINK_REST_CLIENT_HEADERS'] ?? ''),
     configuration: flatConfiguration(loaded),
+    remarks: loaded.findings.filter(({ level, origin }) => level === 'warning' && origin.kind === 'dynamic').map(showFinding),
     commit: readRevision().commit,
   };
 }

@@ -2,7 +2,7 @@
  * What the JobManager and TaskManager processes have in common: the words of their command line, their
  * log with its opening lines, signals, readiness and exit codes.
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { availableParallelism, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { getHeapStatistics } from 'node:v8';
@@ -14,6 +14,7 @@ import { options } from '../config/options.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import { DREY_VERSION } from '../protocol/version.ts';
 import { ProcessLog } from '../storage/process-log.ts';
+import { storageFault } from '../storage/storage-fault.ts';
 import { findConfDirectory, readConfiguration, readRevision } from './surroundings.ts';
 
 /** Flink's exit codes of a process that ends by itself. */
@@ -53,7 +54,9 @@ export async function runDaemon(names: DaemonNames, start: (daemon: Daemon) => P
   const log = openLog(confDirectory, logFile);
   const logger = log.logger(names.logger);
   const die = (code: number, what: string, cause: unknown): never => {
-    logger.error(what, cause);
+    // An operating fault has said everything; a stack would only push its message out of the last words.
+    if (cause instanceof ClusterError) logger.error(`${what} ${cause.message}`);
+    else logger.error(what, cause);
     log.flush();
     if (process.env['DREY_LOG_CONSOLE'] === undefined) {
       process.stderr.write(`${what} ${cause instanceof Error ? cause.message : String(cause)}\n`);
@@ -195,6 +198,16 @@ function stopOnSignal(
 /** Directory for this process's own files: the first of `io.tmp.dirs`, or the system's. */
 export function temporaryDirectory(configuration: Configuration, systemDirectory: string): string {
   return configuration.get(options.tempDirectories)?.[0] ?? systemDirectory;
+}
+
+/** Makes a directory now: that it cannot be made is better heard by who starts the process than by the first job. */
+export function makeDirectory(path: string, key: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (thrown) {
+    const { code, message } = storageFault('create', path, thrown);
+    throw new ClusterError(code, `${message} (set ${key})`, { cause: thrown });
+  }
 }
 
 /** Heartbeats of both ends. */

@@ -1,4 +1,5 @@
 /** The JobManager process: Dispatcher, ResourceManager, JobMasters and the REST endpoint. */
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemPorts } from '../base/system-ports.ts';
@@ -19,7 +20,7 @@ import { wsTransport } from '../rpc/ws-transport.ts';
 import { ArtifactCache } from '../storage/artifact-cache.ts';
 import { FileSystems } from '../storage/file-system.ts';
 import { LocalFiles } from '../storage/local-files.ts';
-import { flatTexts, heartbeatOptions, runDaemon, temporaryDirectory, type Daemon } from './daemon.ts';
+import { flatTexts, heartbeatOptions, makeDirectory, runDaemon, temporaryDirectory, type Daemon } from './daemon.ts';
 import { readRevision } from './surroundings.ts';
 
 const NAMES = {
@@ -43,6 +44,7 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
     configuration.get(options.processWorkingDirectory) ?? temporaryDirectory(configuration, tmpdir()), `jm_${ports.random.hex(16)}`,
   );
   logger.info(`Using working directory: ${workingDirectory}.`);
+  makeDirectory(workingDirectory, 'io.tmp.dirs');
   const advertisedHost = configuration.get(options.jobManagerRpcAddress);
   const blobDirectory = configuration.get(options.blobStorageDirectory) ?? join(workingDirectory, 'blobStorage');
   const jobManager = await JobManager.start({
@@ -85,6 +87,7 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
     await rest.close();
     endpointLog.info('Shut down complete.');
     await jobManager.close();
+    await rm(workingDirectory, { recursive: true, force: true });
   };
 }
 

@@ -1,8 +1,11 @@
 /** What every process reads of its surroundings when it starts: configuration file, revision, installation. */
+import { isUtf8 } from 'node:buffer';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CONFIGURATION_FILES, loadConfiguration, type LoadedConfiguration } from '../config/load.ts';
+import { ClusterError } from '../protocol/errors.ts';
+import { storageFault } from '../storage/storage-fault.ts';
 
 /** Root of the installation: this file is `dist/src/main/surroundings.js` in it. */
 export const HOME = fileURLToPath(new URL('../../..', import.meta.url));
@@ -31,8 +34,25 @@ export function readConfiguration(
 ): LoadedConfiguration & { readonly path: string | null } {
   const paths = confDirectory === null ? [] : CONFIGURATION_FILES.map((name) => join(confDirectory, name));
   const path = paths.find((candidate) => existsSync(candidate)) ?? null;
-  const file = path === null ? null : { path, text: readFileSync(path, 'utf8') };
+  const file = path === null ? null : { path, text: readText(path) };
   return { ...loadConfiguration({ file, dynamic }), path };
+}
+
+/** Text only: a file of another kind would become a configuration of defaults, with a warning for each of its lines. */
+function readText(path: string): string {
+  const bytes = readBytes(path);
+  const lines = bytes.includes(0) || !isUtf8(bytes) ? bytes.toString('latin1').split('\n') : [];
+  const bad = lines.findIndex((line) => line.includes('\0') || !isUtf8(Buffer.from(line, 'latin1')));
+  if (bad >= 0) throw new ClusterError('CONFIG_INVALID', `${path}:${bad + 1}: this line is not text in UTF-8; is this the right file?`);
+  return bytes.toString('utf8');
+}
+
+function readBytes(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (thrown) {
+    throw storageFault('read', path, thrown);
+  }
 }
 
 /** Every setting by key, secrets included. */

@@ -1,4 +1,5 @@
 /** The TaskManager process: control and network on the main thread, one worker thread per task slot. */
+import { rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { getHeapStatistics } from 'node:v8';
@@ -13,7 +14,7 @@ import type { TaskManagerMetrics } from '../protocol/task-manager.ts';
 import { wsTransport } from '../rpc/ws-transport.ts';
 import { TaskManager, type TaskManagerOptions } from '../task/task-manager.ts';
 import { ThreadSlotHost } from '../task/thread-slot-host.ts';
-import { heartbeatOptions, runDaemon, temporaryDirectory, type Daemon } from './daemon.ts';
+import { heartbeatOptions, makeDirectory, runDaemon, temporaryDirectory, type Daemon } from './daemon.ts';
 
 const NAMES = { component: 'TaskManager', logger: 'org.apache.flink.runtime.taskexecutor.TaskManagerRunner' };
 
@@ -31,6 +32,7 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
     configuration.get(options.processWorkingDirectory) ?? temporaryDirectory(configuration, tmpdir()), `tm_${ports.random.hex(16)}`,
   );
   log.logger(NAMES.logger).info(`Using working directory: WorkingDirectory(${workingDirectory})`);
+  makeDirectory(workingDirectory, 'io.tmp.dirs');
   const broker = new TaskManagerChannels({
     ports,
     log: log.logger('org.apache.flink.runtime.io.network.NettyShuffleEnvironment'),
@@ -59,7 +61,10 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
     metrics: () => processMetrics(budget),
   });
   daemon.ready();
-  return () => taskManager.close();
+  return async () => {
+    await taskManager.close();
+    await rm(workingDirectory, { recursive: true, force: true });
+  };
 }
 
 function registrationOptions(configuration: Configuration): TaskManagerOptions['registration'] {

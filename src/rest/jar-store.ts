@@ -10,6 +10,7 @@ import { basename, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Random } from '../base/ports.ts';
+import { storageFault } from '../storage/storage-fault.ts';
 import { RequestError, badRequest } from './answers.ts';
 
 /** Endings a program may have. `.jar` is accepted so that tools which insist on it work; the content must be a bundle. */
@@ -44,10 +45,15 @@ export class JarStore {
         `Only Jar files are allowed. (A program is a bundled ES module named *.mjs, *.js or *.jar; this upload is named ${JSON.stringify(name)}.)`,
       );
     }
-    await mkdir(this.directory, { recursive: true });
+    await mkdir(this.directory, { recursive: true }).catch((thrown: unknown) => {
+      content.resume(); // Nobody is answered before the request has been read.
+      throw storageFault('create', this.directory, thrown);
+    });
     const temporary = join(this.directory, `.${this.random.hex(8)}.uploading`);
     try {
-      const hash = await this.receive(content, temporary);
+      const hash = await this.receive(content, temporary).catch((thrown: unknown) => {
+        throw thrown instanceof RequestError ? thrown : storageFault('write', temporary, thrown);
+      });
       const path = join(this.directory, `${uuidOf(hash)}_${name}`);
       await rename(temporary, path);
       return path;

@@ -112,7 +112,7 @@ async function bind(server: FastifyInstance, options: RestOptions): Promise<numb
       assert(bound !== null && typeof bound === 'object', 'a listening TCP server has an address');
       return bound.port;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw listenFault(`${options.bindAddress}:${port}`, error as Error);
     }
   }
   const ports = options.portCandidates.join(', ');
@@ -120,4 +120,9 @@ async function bind(server: FastifyInstance, options: RestOptions): Promise<numb
     'PORT_IN_USE',
     `Could not start rest endpoint on ${options.bindAddress}: all ports in use (${ports}). Is another cluster running here? Stop it, or set rest.port or rest.bind-port.`,
   );
+}
+
+function listenFault(address: string, cause: Error): ClusterError {
+  const advice = 'Set rest.bind-address to an address of this host, and rest.port to a port it may use.';
+  return new ClusterError('CONFIG_INVALID', `Could not start rest endpoint on ${address}: ${cause.message}. ${advice}`, { cause });
 }

@@ -100,7 +100,8 @@ function connectFault(address: RpcAddress, error: Error): ClusterError {
 
 function listenFault(address: RpcAddress, error: NodeJS.ErrnoException): ClusterError {
   if (error.code !== 'EADDRINUSE') {
-    return new ClusterError('CONFIG_INVALID', `cannot listen at ${spellAddress(address)}: ${error.message}`, { cause: error });
+    const advice = 'bind to an address of this host (jobmanager.bind-host)';
+    return new ClusterError('CONFIG_INVALID', `cannot listen at ${spellAddress(address)}: ${error.message}; ${advice}`, { cause: error });
   }
   const text = `port ${address.port} at ${address.host} is taken by another process; stop it, or choose another port (jobmanager.rpc.port)`;
   return new ClusterError('PORT_IN_USE', text, { cause: error });

@@ -1,5 +1,7 @@
 /** The command line over a real REST server and a fake gateway: texts and exit codes of Flink's client. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -52,7 +54,7 @@ async function start(t: ExecutionContext): Promise<Session> {
         return () => undefined;
       },
     };
-    const settings = { restHost: '127.0.0.1', restPort: server.port, timeoutMs: 10_000, headers: {}, configuration: {}, commit: 'abcdef1' };
+    const settings = { restHost: '127.0.0.1', restPort: server.port, timeoutMs: 10_000, headers: {}, configuration: {}, remarks: [], commit: 'abcdef1' };
     const code = await runCommandLine(words, async () => settings, terminal);
     return { code, out, error };
   };
@@ -120,6 +122,8 @@ test('a run that cannot start says why, without a bare stack trace', async (t) =
   t.is(missing.out, 'Could not get job jar and dependencies from JAR file: JAR file does not exist: nosuch.ts\n\nUse the help option (-h or --help) to get help on the command.\n');
   t.regex((await flink('run', '--paralelism', '2', 'job.ts')).out, /^Unrecognized option: --paralelism\. Did you mean --parallelism\?/);
   t.regex((await flink('run', '-p', 'two', 'job.ts')).out, /parallelism must be a whole number from 1 to 32768: two/);
+  t.regex((await flink('run', '-p', 'job.ts')).out, /parallelism must be a whole number from 1 to 32768: job\.ts/);
+  t.regex((await flink('list', '-x')).out, /^Unrecognized option: -x\n/);
   t.regex((await flink('run', '-m', 'nowhere', 'job.ts')).out, /-m takes host:port/);
   await writeFile(join(directory, 'broken.ts'), 'export default job(;');
   const broken = await flink('run', join(directory, 'broken.ts'));
@@ -134,6 +138,16 @@ test('when nothing listens the reason names the address', async (t) => {
   const down = await flink('list', '-m', '127.0.0.1:1');
   t.is(down.code, 1);
   t.regex(down.error, /Failed to retrieve job list\.\nCaused by: java\.net\.ConnectException: Connection refused: 127\.0\.0\.1:1/);
+});
+
+test('an address where something else answers is told apart from a JobManager', async (t) => {
+  const { flink } = await start(t);
+  const other = createServer((_request, response) => response.writeHead(426).end('Upgrade Required'));
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => other.close());
+  const { code, error } = await flink('list', '-m', `127.0.0.1:${(other.address() as AddressInfo).port}`);
+  t.is(code, 1);
+  t.regex(error, /answered with status 426, but not with JSON: is this a JobManager's REST port \(rest\.port\)\?/);
 });
 
 test('help, version and unknown actions', async (t) => {

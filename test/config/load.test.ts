@@ -86,6 +86,14 @@ test('every problem of a file is reported at once, with its line', (t) => {
   ]);
 });
 
+test('a heartbeat timeout that is shorter than the interval is refused, whichever was set', (t) => {
+  const message = 'conf/flink-conf.yaml:1: heartbeat.timeout: 10000 ms is shorter than heartbeat.interval (50000 ms): every peer would be given up';
+  t.deepEqual(remarks(flat('heartbeat.timeout: 10 s\nheartbeat.interval: 50 s\n')), [message]);
+  t.is(remarks(flat('heartbeat.interval: 50 s\n')).length, 1);
+  t.deepEqual(remarks(flat('heartbeat.interval: 5 s\n')), []);
+  t.deepEqual(remarks(flat('heartbeat.interval: 50 s\nheartbeat.timeout: 50 s\n')), []);
+});
+
 test('a misspelt key is a warning that names the key that was meant', (t) => {
   t.deepEqual(remarks(flat('taskmanager.numberOfTaskSlot: 4')), [
     "conf/flink-conf.yaml:1: taskmanager.numberOfTaskSlot: unknown key, did you mean 'taskmanager.numberOfTaskSlots'?",

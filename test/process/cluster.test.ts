@@ -207,6 +207,17 @@ test.serial('a taken port and a wrong configuration keep the JobManager from sta
   t.is(taken.code, 1);
   t.true(taken.error.includes(String(cluster.restPort)) && taken.error.includes('rest.port'), taken.error);
 
+  await cluster.configure({ ...defaultsOf(cluster), 'rest.port': cluster.restPort + 1, 'io.tmp.dirs': join(WORD_COUNT, 'below a file') });
+  const nowhere = await cluster.run('jobmanager.sh', ['start']);
+  t.is(nowhere.code, 1);
+  t.regex(nowhere.error, /: FILE_NOT_FOUND\. cannot create .*below a file.*: a part of the path is not a directory.* \(set io\.tmp\.dirs\)/);
+  t.notRegex(nowhere.error, /^\s+at /m, 'what to do, not where in the code');
+
+  await writeFile(join(cluster.directory, 'conf/flink-conf.yaml'), Buffer.from('rest.port: 1\n\u0000\u00ff', 'latin1'));
+  const binary = await cluster.run('taskmanager.sh', ['start']);
+  t.is(binary.code, 1);
+  t.regex(binary.error, /flink-conf\.yaml:2: this line is not text in UTF-8/);
+
   await cluster.configure({ 'rest.port': 'many', 'taskmanager.numberOfTaskSlots': 0 });
   const wrong = await cluster.run('start-cluster.sh');
   t.is(wrong.code, 1);
@@ -232,6 +243,7 @@ test.serial('bad input ends in a clear message and exit code 1, before anything 
     [[await file('nothing.ts', build(''))], /didn't contain a Flink job|no sink|nothing/i],
     [[WORD_COUNT, '--input', join(cluster.directory, 'no such.txt')], /no such\.txt/],
     [[WORD_COUNT, '--inptu', 'x'], /--inptu/],
+    [['-D', 'parllelism.default=2', WORD_COUNT, '--inptu'], /^\[WARN\] -D: parllelism\.default: unknown key, did you mean 'parallelism\.default'\?$/m],
   ];
   for (const [words, message] of cases) {
     const { code, out, error }: Outcome = await cluster.run('flink', ['run', ...words]);

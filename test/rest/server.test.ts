@@ -1,5 +1,5 @@
 /** The REST server over a fake gateway: paths, statuses, field names and error texts of Flink 1.20. */
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -141,6 +141,29 @@ test('a program is uploaded once, listed, planned, run with its arguments and de
   t.deepEqual(request?.configuration, { 'parallelism.default': '3' });
   t.is((await call(`/jars/${id}`, { method: 'DELETE' })).status, 200);
   t.deepEqual(await readdir(join(uploads, 'flink-web-upload')), []);
+});
+
+test('an upload that cannot be stored is answered with the reason, and leaves nothing behind', async (t) => {
+  const program = upload('job.mjs', `export default 1; // ${'x'.repeat(3_000_000)}`);
+  const uploads = await mkdtemp(join(tmpdir(), 'drey rest '));
+  t.teardown(() => rm(uploads, { recursive: true, force: true }));
+  const file = join(uploads, 'file');
+  await writeFile(file, '');
+  const noDirectory = await (await start(t, { uploadDirectory: file })).call('/jars/upload', program);
+  t.is(noDirectory.status, 400);
+  t.regex((noDirectory.body as { errors: string[] }).errors[0] ?? '', /^FILE_\w+: cannot create .*file\/flink-web-upload: /);
+
+  const hex = 'ab'.repeat(8);
+  const ports = { ...systemPorts, random: { ...systemPorts.random, hex: () => hex } };
+  await mkdir(join(uploads, 'flink-web-upload'));
+  await writeFile(join(uploads, 'flink-web-upload', `.${hex}.uploading`), '');
+  const noFile = await (await start(t, { uploadDirectory: uploads, ports })).call('/jars/upload', program);
+  t.regex((noFile.body as { errors: string[] }).errors[0] ?? '', /: cannot write .*\.uploading: /);
+});
+
+test('an address that is not of this host is refused with the keys to set', async (t) => {
+  const error = await t.throwsAsync(start(t, { bindAddress: '203.0.113.7' }), { message: /rest endpoint on 203\.0\.113\.7:0: .*Set rest\.bind-address/ });
+  t.is((error as { code?: string }).code, 'CONFIG_INVALID');
 });
 
 test('without web.submit.enable the routes of programs do not exist', async (t) => {
