@@ -3,6 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-npx --no-install tsc -p tsconfig.json
+npm run --silent build
 npx --no-install oxlint --type-aware
 npx --no-install ava --tap | node scripts/tap-summary.mjs

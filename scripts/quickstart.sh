@@ -5,6 +5,7 @@
 #   scripts/quickstart.sh stop   stop that cluster (QUICKSTART_STOP=1: stop it at the end of the run)
 # Everything it writes is below .build/quickstart.
 set -euo pipefail
+caller=$PWD
 cd "$(dirname "$0")/.."
 
 home=$PWD
@@ -18,6 +19,11 @@ step() { printf '\n== %s\n' "$*"; }
 stop_cluster() {
   bin/taskmanager.sh stop-all
   bin/jobmanager.sh stop-all
+}
+
+# A command as the caller can paste it: of this directory when called from here, absolute otherwise.
+here() {
+  if [ "$caller" = "$home" ]; then printf '%q' "$1"; else printf '%q' "$home/$1"; fi
 }
 
 require_node() {
@@ -62,7 +68,7 @@ collect_text() {
 }
 
 if [ "${1-}" = stop ]; then
-  stop_cluster
+  if [ -n "$(ls -A "$FLINK_PID_DIR" 2>/dev/null)" ]; then stop_cluster; else echo 'The cluster of the quick start is not running.'; fi
   exit 0
 fi
 [ $# -eq 0 ] || { echo "Usage: scripts/quickstart.sh [stop]" >&2; exit 1; }
@@ -100,6 +106,6 @@ cat <<EOF
 The cluster is running.
   REST and dashboard   http://localhost:$rest_port
   Logs                 $FLINK_LOG_DIR
-  Another job          FLINK_CONF_DIR=$FLINK_CONF_DIR bin/flink run examples/streaming/WordCount.ts
-  Stop                 scripts/quickstart.sh stop
+  Another job          FLINK_CONF_DIR=$(printf '%q' "$FLINK_CONF_DIR") $(here bin/flink) run $(here examples/streaming/WordCount.ts)
+  Stop                 $(here scripts/quickstart.sh) stop
 EOF

@@ -9,6 +9,8 @@
  * Slots run inline, so that breakpoints, closures and coverage work as in any test; `threads: true` gives each
  * slot its worker thread, as a TaskManager does, and then runs bundled artifacts only (`runArtifact`).
  */
+// A user's project need not have the library of `await using` in its `lib`: the declarations bring it.
+/// <reference lib="esnext.disposable" preserve="true" />
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { present } from '../base/assert.ts';
