@@ -101,7 +101,8 @@ export function parseCheckpointAck(data: JsonValue): TaskCheckpointAck {
   };
 }
 
-function parseOperatorSubtaskState(data: JsonValue, place: string): OperatorSubtaskState {
+/** One operator's state, checked. `place` leads the message of a fault. */
+export function parseOperatorSubtaskState(data: JsonValue, place: string): OperatorSubtaskState {
   const state = new Fields(data, place);
   const operator = state.value('operator');
   return {
