@@ -29,6 +29,8 @@ export type StreamEvent =
   /** The producer subtask has finished; nothing follows on this channel. */
   | { readonly kind: 'end' };
 
+export type BarrierEvent = Extract<StreamEvent, { readonly kind: 'barrier' }>;
+
 /**
  * One flag for all outputs of a task. A subtask starts a record, timer or window firing only while `full`
  * is false. Writers set it; `RecordWriter.refresh` of all writers clears it.

@@ -12,6 +12,7 @@ import { TaskManagerChannels } from '../exchange/broker.ts';
 import { standaloneRetrieval } from '../ha/standalone.ts';
 import type { TaskManagerMetrics } from '../protocol/task-manager.ts';
 import { wsTransport } from '../rpc/ws-transport.ts';
+import { localFileSystems } from '../storage/local-files.ts';
 import { TaskManager, type TaskManagerOptions } from '../task/task-manager.ts';
 import { ThreadSlotHost } from '../task/thread-slot-host.ts';
 import { heartbeatOptions, makeDirectory, runDaemon, temporaryDirectory, type Daemon } from './daemon.ts';
@@ -49,6 +50,7 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
     slotHost: new ThreadSlotHost({ oldSpaceSizeMbMax: Math.floor(budget.taskHeap / slotCount / 2 ** 20) }),
     broker,
     print: { write: (stream, text, onWritten) => void process[stream].write(text, onWritten) },
+    files: localFileSystems(ports.random),
     host,
     bindAddress: configuration.get(options.taskManagerBindHost),
     dataPort: configuration.get(options.taskManagerDataPort),

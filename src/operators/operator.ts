@@ -46,6 +46,17 @@ export interface OperatorContext {
   readonly timers: TimerService | null;
 }
 
+/** See `StreamOperator.snapshot`. */
+export type OperatorSnapshot = Uint8Array | null;
+
+/** State of an operator as a former subtask left it. */
+export interface RestoredState {
+  /** Of the former subtask. */
+  readonly subtaskIndex: number;
+  readonly formerParallelism: number;
+  readonly bytes: Uint8Array;
+}
+
 /** One operator of one subtask. */
 export interface StreamOperator {
   /** For error messages. */
@@ -69,6 +80,16 @@ export interface StreamOperator {
    * taken its turn; it is called again with the same event, and gets no record before it is done. `'stop'`: the event ends here.
    */
   onEvent?(event: StreamEvent): void | 'more' | 'stop';
+  /**
+   * The state beyond the keyed one, as of the barrier that has just passed: encoded, in a format of the operator's own; null
+   * for none. A promise may settle after records have followed. What it throws declines the checkpoint and nothing else.
+   */
+  snapshot?(checkpointId: number): OperatorSnapshot | Promise<OperatorSnapshot>;
+  /** Before `open`: what `snapshot` gave, of each former subtask whose state this one takes over. */
+  restore?(states: readonly RestoredState[]): void;
+  /** Every checkpoint up to this one has been completed. May come late, twice, or never. */
+  checkpointComplete?(checkpointId: number): void;
+  checkpointAborted?(checkpointId: number): void;
   /** False while work of the past is under way that the end of the task waits for. */
   isIdle?(): boolean;
   /** Also after a failure and without `open`; idempotent. */

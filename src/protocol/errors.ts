@@ -49,6 +49,7 @@ export const ERROR_KINDS = {
   RECORD_TOO_LARGE: { retriable: false, httpStatus: 500 },
   SLOT_LOST: { retriable: true, httpStatus: 500 },
   STATE_INCOMPATIBLE: { retriable: false, httpStatus: 400 },
+  STATE_TOO_LARGE: { retriable: false, httpStatus: 500 },
   STORAGE_FAILED: { retriable: true, httpStatus: 500 },
   STORAGE_FULL: { retriable: true, httpStatus: 507 },
   TASK_CANCELLATION_TIMEOUT: { retriable: true, httpStatus: 500 },

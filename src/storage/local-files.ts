@@ -11,6 +11,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { assert } from '../base/assert.ts';
 import type { Random } from '../base/ports.ts';
 import { ClusterError } from '../protocol/errors.ts';
+import { FileSystems } from './file-system.ts';
 import type { ByteRange, FileStatus, FileSystem, FileWriter } from './file-system.ts';
 import { attempt, storageFault } from './storage-fault.ts';
 
@@ -19,6 +20,12 @@ const CHUNK_SIZE_BYTES = 256 * 1024;
 
 /** Directory entries fetched at once. */
 const LIST_PAGE_COUNT = 256;
+
+/** The file systems of a process that has local files alone. */
+export function localFileSystems(random: Random): FileSystems {
+  const files = new LocalFiles(random);
+  return new FileSystems(new Map([['file', () => files]]));
+}
 
 /** Files of this host. Relative paths count from the working directory. */
 export class LocalFiles implements FileSystem {

@@ -15,11 +15,13 @@
  */
 import type { RecordWriter, StreamEvent } from '../exchange/contract.ts';
 import { operatorFailure } from '../operators/failure.ts';
+import type { BarrierPassage } from './barrier-passage.ts';
 import type { ChainedNode, Segment } from './chain.ts';
 
 /** One pass at a time through one segment. */
 export class EventPass {
   private readonly segment: Segment;
+  private readonly passage: BarrierPassage | null;
   /** Index behind the last node of each node's subtree. */
   private readonly subtreeEnds: readonly number[];
   private readonly writers: readonly (readonly RecordWriter[])[];
@@ -27,8 +29,9 @@ export class EventPass {
   private cursor = 0;
   private end = 0;
 
-  constructor(segment: Segment) {
+  constructor(segment: Segment, passage: BarrierPassage | null = null) {
     this.segment = segment;
+    this.passage = passage;
     this.subtreeEnds = subtreeEnds(segment.nodes);
     this.writers = segment.nodes.map((node) => writersOf(node.consumers));
   }
@@ -42,6 +45,7 @@ export class EventPass {
   begin(event: StreamEvent): void {
     this.start(event, 0, this.segment.nodes.length);
     for (const writer of writersOf(this.segment.entry)) writer.broadcast(event);
+    if (event.kind === 'barrier' && this.segment.input === null) this.passage?.onEntry(event);
   }
 
   /** An event that a node puts out. */
@@ -59,6 +63,7 @@ export class EventPass {
       this.call(this.cursor, event);
     }
     this.event = null;
+    if (event.kind === 'barrier') this.passage?.onSegment(event);
     return true;
   }
 
@@ -78,6 +83,7 @@ export class EventPass {
     }
     this.cursor = index + 1;
     this.broadcast(index, event);
+    if (event.kind === 'barrier') this.passage?.onOperator(operator, event);
   }
 
   private broadcast(index: number, event: StreamEvent): void {

@@ -6,11 +6,10 @@
 import type { RecordBatch } from '../graph/functions.ts';
 import { BarrierAligner } from '../exchange/barrier-aligner.core.ts';
 import type { AlignerOutput } from '../exchange/barrier-aligner.core.ts';
-import type { InputGate, StreamEvent } from '../exchange/contract.ts';
+import type { BarrierEvent, InputGate, StreamEvent } from '../exchange/contract.ts';
 import { WatermarkValve } from '../exchange/watermark-valve.core.ts';
+import type { CheckpointOptions } from '../protocol/checkpoint.ts';
 import type { InputResult, RunnerInput } from './segment-runner.ts';
-
-type BarrierEvent = StreamEvent & { readonly kind: 'barrier' };
 
 /** Hears what becomes of barriers. */
 export interface BarrierListener {
@@ -103,5 +102,5 @@ export class GateInput implements RunnerInput {
 
 /** Whether a channel is held back behind the barrier. */
 function blocks(barrier: BarrierEvent): boolean {
-  return (JSON.parse(barrier.options) as { readonly alignment?: string }).alignment === 'exactly-once';
+  return (JSON.parse(barrier.options) as CheckpointOptions).alignment === 'exactly-once';
 }

@@ -14,6 +14,7 @@ import type { StreamEvent } from '../exchange/contract.ts';
 import { NO_TIMESTAMP } from '../graph/functions.ts';
 import type { RecordBatch } from '../graph/functions.ts';
 import { operatorFailure } from '../operators/failure.ts';
+import type { BarrierPassage } from './barrier-passage.ts';
 import { refresh } from './chain.ts';
 import type { BatchFunction, Segment } from './chain.ts';
 import { EventPass } from './event-pass.ts';
@@ -64,12 +65,19 @@ export class SegmentRunner {
   private calls = CALLS_INITIAL;
   private ended = false;
 
-  constructor(segment: Segment, batches: readonly [BatchFunction, BatchFunction], input: RunnerInput, monotonicMs: () => number) {
+  /** `passage` null: barriers only pass. */
+  constructor(
+    segment: Segment,
+    batches: readonly [BatchFunction, BatchFunction],
+    input: RunnerInput,
+    monotonicMs: () => number,
+    passage: BarrierPassage | null = null,
+  ) {
     this.segment = segment;
     this.batches = batches;
     this.input = input;
     this.monotonicMs = monotonicMs;
-    this.pass = new EventPass(segment);
+    this.pass = new EventPass(segment, passage);
   }
 
   /** The end has passed through the segment. */

@@ -8,8 +8,7 @@ import { createSinkWriter } from '../connectors/sink-writers.ts';
 import { createReader } from '../connectors/source-readers.ts';
 import { SlotChannels } from '../exchange/slot-exchange.ts';
 import { heapBackend } from '../state/heap-backend.ts';
-import { FileSystems } from '../storage/file-system.ts';
-import { LocalFiles } from '../storage/local-files.ts';
+import { localFileSystems } from '../storage/local-files.ts';
 import type { Interrupt } from './chain-interpreter.ts';
 import type { LoadProgram } from './slot-programs.ts';
 import type { FromSlot } from './slot-protocol.ts';
@@ -31,14 +30,15 @@ export interface SlotAssembly {
 /** A slot, not yet running. */
 export function assembleSlot(assembly: SlotAssembly): SlotRuntime {
   const { ports, loggers, interrupt, loadProgram } = assembly;
-  const local = new LocalFiles(ports.random);
-  const connectorPorts: ConnectorPorts = { clock: ports.clock, files: new FileSystems(new Map([['file', () => local]])) };
+  const files = localFileSystems(ports.random);
+  const connectorPorts: ConnectorPorts = { clock: ports.clock, files };
   const log = loggers.logger(TASK_LOGGER);
   return new SlotRuntime({
     ports,
     interrupt,
     log,
     loadProgram,
+    files,
     exchange: new SlotChannels(log, assembly.doorbell),
     backend: heapBackend,
     connectors: {

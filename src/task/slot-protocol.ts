@@ -6,8 +6,10 @@ import type { ChannelEndpoint } from '../exchange/contract.ts';
 import type { JobGraph, ProgramRef } from '../graph/job-graph.ts';
 import type { LogLevel } from '../base/log.ts';
 import type { AccumulatorValue, OperatorEvent, OperatorEventBody, TaskDeployment, TaskIoMetrics } from '../protocol/deployment.ts';
+import type { CheckpointOptions } from '../protocol/checkpoint.ts';
 import type { ErrorInfo } from '../protocol/errors.ts';
-import type { ExecutionAttemptId, JobId } from '../protocol/ids.ts';
+import type { ExecutionAttemptId, JobId, OperatorId } from '../protocol/ids.ts';
+import type { KeyedPartInfo } from './keyed-states.ts';
 
 /** How a slot finds the program. `artifactPath`: a verified bundle on local disk. */
 export type LocalProgram =
@@ -33,7 +35,60 @@ export type ToSlot =
   | { readonly kind: 'cancel'; readonly attemptId: ExecutionAttemptId }
   | { readonly kind: 'operatorEvent'; readonly attemptId: ExecutionAttemptId; readonly nodeId: number; readonly body: OperatorEventBody }
   /** `bytes` of the slot's printed text have been written. */
-  | { readonly kind: 'printed'; readonly bytes: number };
+  | { readonly kind: 'printed'; readonly bytes: number }
+  /** To a source, or to a subtask whose producers have all finished: a barrier begins here. */
+  | {
+      readonly kind: 'triggerCheckpoint';
+      readonly attemptId: ExecutionAttemptId;
+      readonly checkpointId: number;
+      readonly timestampMs: number;
+      readonly options: CheckpointOptions;
+    }
+  /** Every checkpoint up to this one is complete. */
+  | { readonly kind: 'checkpointComplete'; readonly attemptId: ExecutionAttemptId; readonly checkpointId: number }
+  | { readonly kind: 'checkpointAborted'; readonly attemptId: ExecutionAttemptId; readonly checkpointId: number }
+  /** `sizeBytes` of a task's `checkpointBytes` are taken. */
+  | { readonly kind: 'checkpointBytesTaken'; readonly attemptId: ExecutionAttemptId; readonly sizeBytes: number };
+
+/** State of one operator, as the slot hands it over: which of the checkpoint's files hold it. */
+export interface SlotOperatorState {
+  readonly operatorId: OperatorId;
+  readonly operatorFile: number | null;
+  readonly keyed: (KeyedPartInfo & { readonly file: number }) | null;
+}
+
+/** A subtask's own part of `CheckpointMetrics`. */
+export interface SlotCheckpointFigures {
+  readonly startDelayMs: number;
+  readonly alignmentMs: number;
+  readonly syncMs: number;
+  /** Until the last slice was given away. */
+  readonly asyncMs: number;
+  readonly processedBytes: number;
+}
+
+/** What a subtask says of a checkpoint. */
+export type CheckpointMessage =
+  /** A slice of a file. The bytes change hands. At most 1 MiB per subtask may be unanswered by `checkpointBytesTaken`. */
+  | {
+      readonly kind: 'checkpointBytes';
+      readonly checkpointId: number;
+      readonly options: CheckpointOptions;
+      /** Numbers the files of this subtask in this checkpoint. */
+      readonly file: number;
+      /** Later checkpoints may refer to it. */
+      readonly shared: boolean;
+      readonly bytes: Uint8Array;
+    }
+  /** All slices have been sent. */
+  | {
+      readonly kind: 'checkpointAck';
+      readonly checkpointId: number;
+      readonly options: CheckpointOptions;
+      readonly operators: readonly SlotOperatorState[];
+      readonly figures: SlotCheckpointFigures;
+    }
+  | { readonly kind: 'checkpointDecline'; readonly checkpointId: number; readonly error: ErrorInfo };
 
 /** Slot → main thread. */
 export type FromSlot =
@@ -55,6 +110,7 @@ export type FromSlot =
       readonly accumulators: Readonly<Record<string, AccumulatorValue>>;
     }
   | { readonly kind: 'operatorEvent'; readonly jobId: JobId; readonly event: OperatorEvent }
+  | (CheckpointMessage & { readonly attemptId: ExecutionAttemptId })
   /** What `print` sinks and the user's console wrote; answered by `printed`. At most 1 MiB may be unanswered. */
   | { readonly kind: 'print'; readonly stream: 'stdout' | 'stderr'; readonly text: string }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly logger: string; readonly message: string };

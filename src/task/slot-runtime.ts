@@ -24,6 +24,8 @@ const TURN_MS = 5;
 /** How often a running task reports its figures. */
 const REPORT_INTERVAL_MS = 1000;
 
+type ToTaskCheckpoints = Extract<ToSlot, { readonly checkpointId: number } | { readonly kind: 'checkpointBytesTaken' }>;
+
 /** What a host gives to the runtime. */
 export interface SlotRuntimeOptions extends Omit<SlotSurroundings, 'print' | 'send'> {
   readonly loadProgram: LoadProgram;
@@ -110,8 +112,36 @@ export class SlotRuntime {
       case 'printed':
         this.printer.onPrinted(message.bytes);
         break;
+      case 'triggerCheckpoint':
+      case 'checkpointComplete':
+      case 'checkpointAborted':
+      case 'checkpointBytesTaken':
+        this.onCheckpointMessage(message);
+        break;
     }
     this.wake();
+  }
+
+  /** A task that is not running yet declines; for one that is over there is nothing to do. */
+  private onCheckpointMessage(message: ToTaskCheckpoints): void {
+    const task = this.tasks.get(message.attemptId);
+    const subtask = task?.subtask;
+    switch (message.kind) {
+      case 'triggerCheckpoint': {
+        const { attemptId, checkpointId, timestampMs, options } = message;
+        if (subtask && task?.state === 'RUNNING') {
+          return subtask.triggerCheckpoint({ kind: 'barrier', checkpointId, timestampMs, options: JSON.stringify(options) });
+        }
+        const error = errorInfo(new ClusterError('CHECKPOINT_FAILED', `task ${attemptId} is not running`));
+        return this.options.send({ kind: 'checkpointDecline', attemptId, checkpointId, error });
+      }
+      case 'checkpointComplete':
+        return subtask?.checkpointComplete(message.checkpointId);
+      case 'checkpointAborted':
+        return subtask?.checkpointAborted(message.checkpointId);
+      case 'checkpointBytesTaken':
+        return subtask?.checkpointBytesTaken(message.sizeBytes);
+    }
   }
 
   /** Prints what the user's console wrote. */
@@ -133,10 +163,12 @@ export class SlotRuntime {
   private async open(task: Task): Promise<void> {
     const graph = await this.programs.graph(task.deployment);
     const { ports } = this.options;
+    const { deployment } = task.deployment;
     const subtask = new Subtask(subtaskParts(task.deployment, graph, this.surroundings()), {
       ports,
       wake: () => this.wake(),
       send: (nodeId, body) => this.sendOperatorEvent(task.deployment, nodeId, body),
+      sendCheckpoint: (message) => this.options.send({ ...message, attemptId: deployment.attemptId }),
     });
     task.subtask = subtask;
     if (!task.isCancelled) await subtask.open();

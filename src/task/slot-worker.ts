@@ -39,8 +39,10 @@ port.on('message', (message: ToSlot) => slot.accept(message));
 await preloadApi();
 await slot.run();
 
+/** State is given away, not copied, where its memory holds nothing else. */
 function send(message: FromSlot): void {
-  port.postMessage(message);
+  const isOwn = message.kind === 'checkpointBytes' && message.bytes.byteLength === message.bytes.buffer.byteLength;
+  port.postMessage(message, isOwn ? [message.bytes.buffer as ArrayBuffer] : []);
 }
 
 function loadArtifact(program: LocalProgram): ReturnType<typeof loadProgram> {

@@ -1,11 +1,17 @@
 /**
  * A source as the input of a chain: the reader's batches, then the last watermark, then the end. It also
  * tells the coordinator which splits the reader has finished.
+ *
+ * Barriers begin here, between two batches. What the coordinator sends after it asked for a barrier waits
+ * until the barrier is on its way: a split is either in the reader's position or in what the coordinator
+ * has kept, never in both.
  */
 import { MAX_WATERMARK } from '../graph/functions.ts';
 import type { PollResult, RecordBatch, SourceReader, SourceSplit } from '../graph/functions.ts';
-import type { StreamEvent } from '../exchange/contract.ts';
+import type { BarrierEvent, StreamEvent } from '../exchange/contract.ts';
 import { operatorFailure } from '../operators/failure.ts';
+import type { RestoredState } from '../operators/operator.ts';
+import { fromJsonBytes, jsonBytes } from '../protocol/control.ts';
 import type { OperatorEventBody } from '../protocol/deployment.ts';
 import type { JsonValue } from '../protocol/json.ts';
 import { assert, unreachable } from '../base/assert.ts';
@@ -29,6 +35,8 @@ export class SourceInput implements RunnerInput {
   /** Ids of the splits that were assigned and are not reported finished. */
   private readonly openSplits = new Set<string>();
   private isWaiting = false;
+  /** Barriers to begin, and what has come after the first of them was asked for. */
+  private inbox: (BarrierEvent | OperatorEventBody)[] = [];
   private stage: 'reading' | 'ended' | 'watermarkSent' = 'reading';
 
   constructor(reader: SourceReader<unknown>, around: SourceSurroundings) {
@@ -42,6 +50,7 @@ export class SourceInput implements RunnerInput {
   }
 
   poll(batch: RecordBatch): InputResult {
+    if (this.inbox.length > 0 && this.takeInbox()) return 'event';
     if (this.stage === 'watermarkSent') return 'end';
     if (this.stage === 'ended') return this.sendLastWatermark();
     if (this.isWaiting) return 'nothing';
@@ -55,8 +64,47 @@ export class SourceInput implements RunnerInput {
     return 'nothing';
   }
 
+  /** The JobManager asks for a checkpoint. */
+  trigger(barrier: BarrierEvent): void {
+    this.inbox.push(barrier);
+  }
+
+  /** The JobManager has given a checkpoint up; its barrier need not begin any more. */
+  abort(checkpointId: number): void {
+    this.inbox = this.inbox.filter((each) => each.kind !== 'barrier' || each.checkpointId !== checkpointId);
+  }
+
+  /** The splits at their positions: what the source's state is. */
+  snapshot(): Uint8Array {
+    return jsonBytes(this.reader.snapshot());
+  }
+
+  /** Before `start`. With another parallelism the splits of all former readers are dealt out anew. */
+  restore(states: readonly RestoredState[], subtaskIndex: number, parallelism: number): void {
+    const splits = states.flatMap(({ bytes }) => fromJsonBytes<SourceSplit[]>(bytes));
+    const isRescaled = states.some(({ formerParallelism }) => formerParallelism !== parallelism);
+    this.addSplits(isRescaled ? splits.filter((_, index) => index % parallelism === subtaskIndex) : splits);
+  }
+
   /** A message of the coordinator. */
   onEvent(body: OperatorEventBody): void {
+    if (this.inbox.length > 0) this.inbox.push(body);
+    else this.handle(body);
+  }
+
+  /** Up to the next barrier, which becomes the event: true. What follows it stays until the barrier has entered the chain. */
+  private takeInbox(): boolean {
+    for (let next = this.inbox.shift(); next !== undefined; next = this.inbox.shift()) {
+      if (next.kind === 'barrier') {
+        this.event = next;
+        return true;
+      }
+      this.handle(next);
+    }
+    return false;
+  }
+
+  private handle(body: OperatorEventBody): void {
     switch (body.kind) {
       case 'addSplits':
         return this.addSplits(body.splits as unknown as readonly SourceSplit[]);

@@ -16,7 +16,9 @@ import { createOperator } from '../operators/create-operator.ts';
 import { DiscardOperator } from '../operators/sinks.ts';
 import type { StreamOperator } from '../operators/operator.ts';
 import type { OperatorEventBody } from '../protocol/deployment.ts';
-import type { KeyedStateStore, StateBackend } from '../state/keyed-state-store.ts';
+import { ClusterError } from '../protocol/errors.ts';
+import type { OperatorId } from '../protocol/ids.ts';
+import type { KeyGroupRange, KeyedStateStore, StateBackend } from '../state/keyed-state-store.ts';
 import { HeapTimerService } from '../state/timer-service.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import { TaskAccumulators } from './accumulators.ts';
@@ -26,6 +28,10 @@ import { generateSegment } from './chain-generator.ts';
 import { interpretSegment } from './chain-interpreter.ts';
 import type { Interrupt } from './chain-interpreter.ts';
 import { GateInput } from './gate-input.ts';
+import { KeyedStates } from './keyed-states.ts';
+import type { SnapshotStore } from './keyed-states.ts';
+import type { FileSystems } from '../storage/file-system.ts';
+import { RestoredStates } from './restored-states.ts';
 import { copierOfInput, sharingRules } from './record-sharing.ts';
 import type { SlotDeployment } from './slot-protocol.ts';
 import { runtimeContext, taskNameOf, vertexOf } from './task-context.ts';
@@ -47,6 +53,8 @@ export interface SlotSurroundings {
   readonly connectors: Connectors;
   readonly interrupt: Interrupt;
   readonly log: Logger;
+  /** Where state is restored from. */
+  readonly files: FileSystems;
   print(stream: 'stdout' | 'stderr', text: string): void | Promise<void>;
   send(task: SlotDeployment, nodeId: number, body: OperatorEventBody): void;
 }
@@ -54,18 +62,32 @@ export interface SlotSurroundings {
 /** A source, not yet opened. */
 export interface SourcePart {
   readonly node: StreamNode;
+  readonly operatorId: OperatorId;
   readonly context: ReaderContext;
   open(): SourceReader<unknown>;
 }
 
 /** An operator, not yet opened. */
-export interface OperatorPart {
+export interface OperatorPart extends OperatorState {
   readonly operator: StreamOperator;
   readonly context: RuntimeContext;
   readonly segment: Segment;
-  /** Null when no input is keyed. */
-  readonly timers: HeapTimerService | null;
 }
+
+/** What checkpoints and timers know of an operator. `timers` and `keyed` are null when no input is keyed. */
+interface OperatorState {
+  readonly operatorId: OperatorId;
+  readonly timers: HeapTimerService | null;
+  readonly keyed: KeyedStates | null;
+}
+
+/** Stands in for a store that cannot be snapshotted: no checkpoint is completed rather than one that lacks its keyed state. */
+const NO_SNAPSHOTS: SnapshotStore = {
+  snapshot() {
+    throw new ClusterError('UNSUPPORTED', 'this state backend takes no snapshots');
+  },
+  confirm: () => undefined,
+};
 
 /** The parts of one subtask. */
 export interface SubtaskParts {
@@ -83,6 +105,10 @@ export interface SubtaskParts {
   readonly operators: readonly OperatorPart[];
   /** Receivers of coordinator messages by node id. */
   readonly receivers: Map<number, (body: OperatorEventBody) => void>;
+  /** Null: begin empty. */
+  readonly restored: RestoredStates | null;
+  readonly subtaskIndex: number;
+  readonly parallelism: number;
 }
 
 /** Makes the parts. Nothing is opened, but channels are joined. */
@@ -101,7 +127,7 @@ class PartsBuilder {
   private readonly metrics: UserMetrics = { counters: new Map(), gauges: new Map() };
   private readonly writers: RecordWriter[] = [];
   private readonly stores: KeyedStateStore[] = [];
-  private readonly timers = new Map<StreamOperator, HeapTimerService>();
+  private readonly states = new Map<StreamOperator, OperatorState>();
   private readonly receivers = new Map<number, (body: OperatorEventBody) => void>();
 
   constructor(task: SlotDeployment, graph: StreamGraph, slot: SlotSurroundings) {
@@ -135,6 +161,9 @@ class PartsBuilder {
       stores: this.stores,
       operators: this.openingOrder(segments),
       receivers: this.receivers,
+      restored: deployment.restore === null ? null : new RestoredStates(deployment.restore, this.slot.files),
+      subtaskIndex: deployment.subtaskIndex,
+      parallelism: vertexOf(this.task).parallelism,
     };
   }
 
@@ -147,7 +176,7 @@ class PartsBuilder {
   private openingOrder(segments: readonly Segment[]): SubtaskParts['operators'] {
     const all = segments.flatMap((segment) => segment.nodes.map(({ operator }) => ({ operator, segment })));
     return all.toReversed().map(({ operator, segment }) => {
-      return { operator, segment, context: this.context(operator.name), timers: this.timers.get(operator) ?? null };
+      return { operator, segment, context: this.context(operator.name), ...present(this.states.get(operator), 'an operator is known') };
     });
   }
 
@@ -163,7 +192,11 @@ class PartsBuilder {
       copyInput: copierOfInput(inputType),
       openSinkWriter: (sink) => (context) => this.slot.connectors.createSinkWriter(sink, this.sinkContext(node, context)),
     });
-    if (store !== null) this.timers.set(operator, new HeapTimerService(store, keyed?.type ?? null));
+    this.states.set(operator, {
+      operatorId: this.operatorId(node.id),
+      timers: store === null ? null : new HeapTimerService(store, keyed?.type ?? null),
+      keyed: store === null ? null : new KeyedStates(NO_SNAPSHOTS, this.keyGroups()),
+    });
     if (operator instanceof DiscardOperator && operator.fold !== null) {
       this.accumulators.fold(node.name.replace(/^Sink: /, ''), operator.fold);
     }
@@ -171,11 +204,14 @@ class PartsBuilder {
   }
 
   private store(keyType: TypeDescriptor<unknown> | null): KeyedStateStore {
-    const { parallelism, maxParallelism } = vertexOf(this.task);
-    const keyGroups = keyGroupRangeOf(this.task.deployment.subtaskIndex, maxParallelism, parallelism);
-    const store = this.slot.backend.open({ keyGroups, keyType, freezeValues: this.settings.freezeRecords });
+    const store = this.slot.backend.open({ keyGroups: this.keyGroups(), keyType, freezeValues: this.settings.freezeRecords });
     this.stores.push(store);
     return store;
+  }
+
+  private keyGroups(): KeyGroupRange {
+    const { parallelism, maxParallelism } = vertexOf(this.task);
+    return keyGroupRangeOf(this.task.deployment.subtaskIndex, maxParallelism, parallelism);
   }
 
   private sinkContext(node: StreamNode, context: RuntimeContext): SinkContext {
@@ -228,11 +264,16 @@ class PartsBuilder {
       requestSplit: () => this.slot.send(this.task, node.id, { kind: 'splitRequest' }),
       sendEvent: (event) => this.slot.send(this.task, node.id, { kind: 'sourceEvent', event }),
     };
-    return { node, context, open: () => this.slot.connectors.createReader(node.spec as SourceSpec, context) };
+    const operatorId = this.operatorId(node.id);
+    return { node, operatorId, context, open: () => this.slot.connectors.createReader(node.spec as SourceSpec, context) };
   }
 
   private context(operatorName: string): RuntimeContext {
     return runtimeContext(this.task, operatorName, { accumulators: this.accumulators, metrics: this.metrics, log: this.slot.log });
+  }
+
+  private operatorId(nodeId: number): OperatorId {
+    return present(vertexOf(this.task).operators.find((each) => each.nodeId === nodeId), 'a chain has its operators').operatorId;
   }
 
   private node(id: number): StreamNode {

@@ -9,13 +9,17 @@
  */
 import type { Ports } from '../base/ports.ts';
 import type { OperatorContext } from '../operators/operator.ts';
+import type { BarrierEvent } from '../exchange/contract.ts';
 import { blaming, operatorFailure } from '../operators/failure.ts';
 import { present } from '../base/assert.ts';
 import type { AccumulatorValue, OperatorEventBody, TaskIoMetrics } from '../protocol/deployment.ts';
+import { ClusterError } from '../protocol/errors.ts';
 import type { ErrorInfo } from '../protocol/errors.ts';
 import { SegmentRunner } from './segment-runner.ts';
 import type { RunnerInput, StepResult } from './segment-runner.ts';
 import { SourceInput } from './source-input.ts';
+import type { CheckpointMessage } from './slot-protocol.ts';
+import { SubtaskCheckpoints } from './subtask-checkpoints.ts';
 import { dutyAccess } from './segment-duties.ts';
 import type { OperatorPart, SubtaskParts } from './subtask-parts.ts';
 import { TimeShares } from './time-shares.ts';
@@ -26,6 +30,8 @@ export interface SubtaskSurroundings {
   /** Makes the slot loop take a turn. */
   wake(): void;
   send(nodeId: number, body: OperatorEventBody): void;
+  /** Tells the main thread about checkpoints. */
+  sendCheckpoint(message: CheckpointMessage): void;
 }
 
 /** What `step` did. `waiting`: nothing can be done until something arrives. */
@@ -36,10 +42,14 @@ export class Subtask {
   private readonly parts: SubtaskParts;
   private readonly around: SubtaskSurroundings;
   private readonly shares: TimeShares;
+  private readonly checkpoints: SubtaskCheckpoints;
   /** Downstream first, so that room is made before it is asked for. */
   private runners: readonly SegmentRunner[] = [];
   private source: SourceInput | null = null;
   private mail: (() => void)[] = [];
+  /** Barriers that the JobManager asked for after the last record; and the last id it asked for. */
+  private barriersAtEnd: BarrierEvent[] = [];
+  private triggeredId = 0;
   /** Records may stand in buffers that nobody has flushed. */
   private isDirty = false;
   private isClosed = false;
@@ -48,19 +58,35 @@ export class Subtask {
     this.parts = parts;
     this.around = around;
     this.shares = new TimeShares(around.ports.clock.monotonicMs());
+    const { source, gate } = parts;
+    const snapshot = () => present(this.source, 'a source is opened before barriers come').snapshot();
+    this.checkpoints = new SubtaskCheckpoints({
+      operators: parts.operators,
+      source: source === null ? null : { operatorId: source.operatorId, name: source.node.name, snapshot },
+      segmentCount: parts.segments.length,
+      clock: around.ports.clock,
+      bytesIn: () => gate?.gate.bytesIn ?? 0,
+      send: (message) => around.sendCheckpoint(message),
+      post: (action) => this.post(action),
+    });
+    gate?.listen(this.checkpoints);
   }
 
   get bufferTimeoutMs(): number {
     return this.parts.settings.bufferTimeoutMs;
   }
 
-  /** Opens operators, downstream first, then the source. Throws what the user's `open` throws, named. */
+  /** Restores and opens operators, downstream first, then the source. Throws what the user's `open` throws, named. */
   async open(): Promise<void> {
-    for (const part of this.parts.operators) await named(part.operator.name, () => part.operator.open(this.contextOf(part)));
+    for (const part of this.parts.operators) {
+      await this.restore(part);
+      await named(part.operator.name, () => part.operator.open(this.contextOf(part)));
+    }
     const first = this.parts.gate ?? (await this.openSource());
     const { clock } = this.around.ports;
+    const nowMs = () => clock.monotonicMs();
     this.runners = this.parts.segments
-      .map(({ segment, batches }) => new SegmentRunner(segment, batches, segment.input ?? first, () => clock.monotonicMs()))
+      .map(({ segment, batches }) => new SegmentRunner(segment, batches, segment.input ?? first, nowMs, this.checkpoints))
       .toReversed();
     this.shares.book(clock.monotonicMs());
   }
@@ -80,10 +106,39 @@ export class Subtask {
       this.isDirty = true;
       this.shares.enter('busy');
       if (this.bufferTimeoutMs === 0) this.flush();
-      return 'ran';
     }
+    if (this.checkpoints.pump() || ran) return 'ran';
+    if (this.takeBarriersAtEnd()) return 'ran';
     if (this.hasEnded()) return this.drain();
     return 'waiting';
+  }
+
+  /** The JobManager asks for a checkpoint that begins here. An id that has been asked for before is passed over. */
+  triggerCheckpoint(barrier: BarrierEvent): void {
+    this.post(() => {
+      if (barrier.checkpointId <= this.triggeredId) return;
+      this.triggeredId = barrier.checkpointId;
+      if (this.runners.at(-1)?.hasEnded === true) this.barriersAtEnd.push(barrier);
+      else (this.source ?? present(this.parts.gate, 'a task has a gate or a source')).trigger(barrier);
+    });
+  }
+
+  /** Every checkpoint up to this one is complete. */
+  checkpointComplete(checkpointId: number): void {
+    this.post(() => this.checkpoints.complete(checkpointId));
+  }
+
+  checkpointAborted(checkpointId: number): void {
+    this.post(() => {
+      this.barriersAtEnd = this.barriersAtEnd.filter((barrier) => barrier.checkpointId !== checkpointId);
+      (this.source ?? this.parts.gate)?.abort(checkpointId);
+      this.checkpoints.abort(checkpointId);
+    });
+  }
+
+  /** The main thread has taken `sizeBytes` of state. */
+  checkpointBytesTaken(sizeBytes: number): void {
+    this.checkpoints.onTaken(sizeBytes);
   }
 
   /** Publishes half-filled buffers. */
@@ -149,6 +204,7 @@ export class Subtask {
         failures.push(thrown);
       }
     };
+    this.checkpoints.close();
     for (const { timers } of this.parts.operators) timers?.close();
     await attempt(() => named(this.parts.source?.node.name ?? '', () => this.source?.close()));
     for (const { operator } of this.parts.operators.toReversed()) await attempt(() => named(operator.name, () => operator.close()));
@@ -166,6 +222,16 @@ export class Subtask {
     return { runtime: context, status: segment.status, post, ...duties, clock, timers };
   }
 
+  private async restore({ operatorId, operator }: OperatorPart): Promise<void> {
+    const states = await this.parts.restored?.operatorStates(operatorId, operator.name) ?? [];
+    if (states.length === 0) return;
+    if (operator.restore === undefined) {
+      const message = `operator '${operator.name}' takes no operator state, but the checkpoint has some for it`;
+      throw new ClusterError('STATE_INCOMPATIBLE', message);
+    }
+    await named(operator.name, () => operator.restore?.(states));
+  }
+
   private async openSource(): Promise<RunnerInput> {
     const part = present(this.parts.source, 'a task has a gate or a source');
     const { name, id } = part.node;
@@ -178,6 +244,9 @@ export class Subtask {
         throw thrown;
       }),
     });
+    const { restored, subtaskIndex, parallelism } = this.parts;
+    const states = await restored?.operatorStates(part.operatorId, name) ?? [];
+    if (states.length > 0) this.source.restore(states, subtaskIndex, parallelism);
     return this.source;
   }
 
@@ -200,11 +269,24 @@ export class Subtask {
     return ran;
   }
 
+  private haveSegmentsEnded(): boolean {
+    return this.runners.every((runner) => runner.hasEnded);
+  }
+
+  /** Nothing is left to be done but for the outputs to be taken. */
   private hasEnded(): boolean {
     return (
-      this.runners.every((runner) => runner.hasEnded) &&
-      this.parts.operators.every(({ operator }) => operator.isIdle?.() ?? true)
+      this.haveSegmentsEnded() &&
+      this.parts.operators.every(({ operator }) => operator.isIdle?.() ?? true) &&
+      !this.checkpoints.isUnderWay
     );
+  }
+
+  /** Downstream counts the end of a channel as its barrier, so there is nobody to pass these on to. True when there were any. */
+  private takeBarriersAtEnd(): boolean {
+    if (this.barriersAtEnd.length === 0 || !this.haveSegmentsEnded()) return false;
+    for (const barrier of this.barriersAtEnd.splice(0)) this.checkpoints.takeAtEnd(barrier);
+    return true;
   }
 
   private drain(): SubtaskResult {

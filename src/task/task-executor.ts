@@ -7,6 +7,7 @@ import { logAt, type Logger, type LoggerSource } from '../base/log.ts';
 import type { Ports, Timer } from '../base/ports.ts';
 import type { ChannelBroker } from '../exchange/contract.ts';
 import type { JobGraph } from '../graph/job-graph.ts';
+import type { CheckpointOptions } from '../protocol/checkpoint.ts';
 import { fromJsonBytes, type RequestOf } from '../protocol/control.ts';
 import type { ExecutionReport, OperatorEvent, OperatorEventBody, TaskDeployment, TaskLocation } from '../protocol/deployment.ts';
 import { ClusterError, errorFromInfo, errorInfo, type ErrorInfo } from '../protocol/errors.ts';
@@ -14,9 +15,11 @@ import type { AllocationId, ExecutionAttemptId, JobId } from '../protocol/ids.ts
 import { isTerminalExecutionState } from '../protocol/states.ts';
 import type { SlotReport } from '../protocol/task-manager.ts';
 import type { Handlers } from '../rpc/rpc-peer.ts';
+import type { FileSystems } from '../storage/file-system.ts';
 import type { ProgramStore } from './program-store.ts';
 import type { FromSlot, LocalProgram, SlotHandle, SlotHost } from './slot-protocol.ts';
 import { TaskExecutorCore, reportOf, spellTask, type Task, type TaskExecutorEffect, type TaskExecutorEvent } from './task-executor.core.ts';
+import { TaskCheckpoints, type TaskCheckpointsOptions } from './task-checkpoints.ts';
 import { logSwitch, type TaskLoggers } from './task-log.ts';
 
 /** Where printed text goes: the process's `.out`. */
@@ -33,6 +36,8 @@ export interface TaskExecutorOptions {
   readonly broker: ChannelBroker;
   readonly programs: ProgramStore;
   readonly print: PrintTarget;
+  /** Where checkpoints are written. */
+  readonly files: FileSystems;
   /** Where this TaskManager's slots are, but for the index. */
   readonly location: Omit<TaskLocation, 'slotIndex'>;
   /** `task.cancellation.timeout`; 0: never. */
@@ -40,7 +45,7 @@ export interface TaskExecutorOptions {
   readonly toJobManager: {
     taskStateChanged(report: ExecutionReport): void;
     operatorEvent(jobId: JobId, event: OperatorEvent, task: Task): void;
-  };
+  } & TaskCheckpointsOptions['toJobManager'];
 }
 
 /** Events that one event may cause before the first of them is handled. */
@@ -49,6 +54,7 @@ const PENDING_MAX = 65_536;
 export class TaskExecutor {
   private readonly options: TaskExecutorOptions;
   private readonly core: TaskExecutorCore;
+  private readonly checkpoints: TaskCheckpoints;
   private readonly slots = new Map<number, SlotHandle>();
   private readonly programs = new Map<JobId, LocalProgram>();
   private readonly cancelTimers = new Map<ExecutionAttemptId, Timer>();
@@ -63,6 +69,17 @@ export class TaskExecutor {
     this.options = options;
     this.core = new TaskExecutorCore(options.slotCount);
     this.log = logger('taskexecutor.TaskExecutor');
+    this.checkpoints = new TaskCheckpoints({
+      ports: options.ports,
+      log: logger('taskmanager.Task'),
+      files: options.files,
+      deploymentOf: (attemptId) => this.liveTask(attemptId)?.deployment ?? null,
+      toSlot: (attemptId, message) => {
+        const task = this.liveTask(attemptId);
+        if (task !== null) this.slots.get(task.slotIndex)?.post(message);
+      },
+      toJobManager: options.toJobManager,
+    });
     this.taskLoggers = { executor: this.log, task: logger('taskmanager.Task') };
   }
 
@@ -79,6 +96,13 @@ export class TaskExecutor {
     cancelTask: ({ attempt }) => this.take({ kind: 'cancelAsked', attemptId: attempt as ExecutionAttemptId }),
     releaseJob: ({ job }) => this.take({ kind: 'jobReleased', jobId: job as JobId }),
     operatorEvent: (request) => this.operatorEvent(request),
+    triggerCheckpoint: (request) => this.triggerCheckpoint(request),
+    notifyCheckpointComplete: (request) => {
+      return this.tellTasks(request, (attemptId) => this.checkpoints.complete(attemptId, request.checkpointId));
+    },
+    notifyCheckpointAborted: (request) => {
+      return this.tellTasks(request, (attemptId) => this.checkpoints.abort(attemptId, request.checkpointId));
+    },
   };
 
   slotReports(): readonly SlotReport[] {
@@ -117,12 +141,40 @@ export class TaskExecutor {
 
   /** Dropped when the task is over: its coordinator has heard, or will. */
   private operatorEvent({ attempt, nodeId, bodyJson }: RequestOf<'operatorEvent'>): Record<never, never> {
-    const task = this.core.task(attempt as ExecutionAttemptId);
-    if (task && !isTerminalExecutionState(task.state)) {
+    const task = this.liveTask(attempt as ExecutionAttemptId);
+    if (task !== null) {
       const body = fromJsonBytes<OperatorEventBody>(bodyJson);
       this.slots.get(task.slotIndex)?.post({ kind: 'operatorEvent', attemptId: task.deployment.attemptId, nodeId, body });
     }
     return {};
+  }
+
+  /** Throws CHECKPOINT_FAILED when the task is not running. */
+  private triggerCheckpoint(request: RequestOf<'triggerCheckpoint'>): Record<never, never> {
+    const { attempt, generation, checkpointId, timestampMs, optionsJson } = request;
+    const task = this.liveTask(attempt as ExecutionAttemptId);
+    if (task?.state !== 'RUNNING' || task.deployment.generation !== generation) {
+      throw new ClusterError('CHECKPOINT_FAILED', `checkpoint ${checkpointId}: task ${attempt} is not running here`);
+    }
+    this.checkpoints.trigger(task.deployment.attemptId, checkpointId, timestampMs, fromJsonBytes<CheckpointOptions>(optionsJson));
+    return {};
+  }
+
+  /** A task of a later generation than the sender knows of has begun without its checkpoints. */
+  private tellTasks(
+    { job, generation }: Pick<RequestOf<'notifyCheckpointComplete'>, 'job' | 'generation'>, tell: (attemptId: ExecutionAttemptId) => void,
+  ): Record<never, never> {
+    for (const { deployment, state } of this.core.allTasks()) {
+      const isMeant = deployment.jobId === job && deployment.generation <= generation && !isTerminalExecutionState(state);
+      if (isMeant) tell(deployment.attemptId);
+    }
+    return {};
+  }
+
+  /** Null when it is over, or not here. */
+  private liveTask(attemptId: ExecutionAttemptId): Task | null {
+    const task = this.core.task(attemptId);
+    return task && !isTerminalExecutionState(task.state) ? task : null;
   }
 
   private take(event: TaskExecutorEvent): Record<never, never> {
@@ -214,6 +266,10 @@ export class TaskExecutor {
         });
       case 'operatorEvent':
         return this.forwardOperatorEvent(message.jobId, message.event);
+      case 'checkpointBytes':
+      case 'checkpointAck':
+      case 'checkpointDecline':
+        return this.checkpoints.onMessage(message.attemptId, message);
       case 'print':
         return this.print(slotIndex, worker, message);
       case 'log':
@@ -282,6 +338,7 @@ export class TaskExecutor {
     const { attemptId } = task.deployment;
     logSwitch(this.taskLoggers, { task, from, to });
     if (isTerminalExecutionState(to)) {
+      this.checkpoints.end(attemptId);
       this.cancelTimers.get(attemptId)?.cancel();
       this.cancelTimers.delete(attemptId);
     }

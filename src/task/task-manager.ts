@@ -7,7 +7,7 @@ import type { Ports } from '../base/ports.ts';
 import type { ChannelBroker } from '../exchange/contract.ts';
 import type { LeaderRetrieval } from '../ha/high-availability.ts';
 import { jsonBytes, type RequestOf } from '../protocol/control.ts';
-import type { ExecutionReport, OperatorEvent } from '../protocol/deployment.ts';
+import type { ExecutionReport, OperatorEvent, TaskDeployment } from '../protocol/deployment.ts';
 import type { JobId, ResourceId } from '../protocol/ids.ts';
 import type {
   HardwareDescription,
@@ -18,6 +18,7 @@ import type {
 } from '../protocol/task-manager.ts';
 import type { RpcTransport } from '../rpc/transport.ts';
 import { ArtifactCache } from '../storage/artifact-cache.ts';
+import type { FileSystems } from '../storage/file-system.ts';
 import { JobManagerLink } from './job-manager-link.ts';
 import { ProgramStore } from './program-store.ts';
 import type { RegistrationOptions } from './registration.core.ts';
@@ -34,6 +35,8 @@ export interface TaskManagerOptions {
   readonly slotHost: SlotHost;
   readonly broker: ChannelBroker;
   readonly print: PrintTarget;
+  /** Where checkpoints are written. */
+  readonly files: FileSystems;
   /** `taskmanager.host`: what peers dial. */
   readonly host: string;
   /** `taskmanager.bind-host`. */
@@ -66,7 +69,7 @@ export class TaskManager {
   private constructor(options: TaskManagerOptions, dataPort: number) {
     this.options = options;
     this.description = describe(options, dataPort);
-    const { ports, loggers, slotCount, slotHost, broker, print, cancellationTimeoutMs } = options;
+    const { ports, loggers, slotCount, slotHost, broker, print, files, cancellationTimeoutMs } = options;
     const { resourceId, host } = this.description;
     this.executor = new TaskExecutor({
       ports,
@@ -75,6 +78,7 @@ export class TaskManager {
       slotHost,
       broker,
       print,
+      files,
       cancellationTimeoutMs,
       programs: new ProgramStore(
         new ArtifactCache(options.artifactDirectory), (request) => this.link.call('fetchArtifact', request, options.callTimeoutMs),
@@ -83,6 +87,12 @@ export class TaskManager {
       toJobManager: {
         taskStateChanged: (report) => this.link.notify('taskStateChanged', stateMessage(report)),
         operatorEvent: (jobId, event, task) => this.link.notify('operatorEvent', eventMessage(jobId, event, task)),
+        acknowledgeCheckpoint: async (task, ack) => {
+          await this.link.call('acknowledgeCheckpoint', { ...attemptOf(task), ackJson: jsonBytes(ack) }, options.callTimeoutMs);
+        },
+        declineCheckpoint: (task, checkpointId, error) => {
+          this.link.notify('declineCheckpoint', { ...attemptOf(task), checkpointId, errorJson: jsonBytes(error) });
+        },
       },
     });
     this.link = new JobManagerLink({
@@ -148,6 +158,11 @@ function describe(options: TaskManagerOptions, dataPort: number): TaskManagerDes
     hardware: resources.hardware,
     memory: resources.memory,
   };
+}
+
+function attemptOf(task: TaskDeployment): Pick<RequestOf<'declineCheckpoint'>, 'job' | 'generation' | 'attempt'> {
+  const { jobId, generation, attemptId } = task;
+  return { job: jobId, generation, attempt: attemptId };
 }
 
 function stateMessage(report: ExecutionReport): RequestOf<'taskStateChanged'> {

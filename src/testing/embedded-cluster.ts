@@ -17,6 +17,7 @@ import { MemoryTransport } from '../rpc/memory-transport.ts';
 import type { RpcTransport } from '../rpc/transport.ts';
 import type { SlotHost } from '../task/slot-protocol.ts';
 import type { PrintTarget } from '../task/task-executor.ts';
+import { localFileSystems } from '../storage/local-files.ts';
 import { TaskManager } from '../task/task-manager.ts';
 
 export interface EmbeddedClusterOptions {
@@ -124,6 +125,7 @@ export class EmbeddedCluster {
       slotHost: makeSlotHost(broker),
       broker,
       print,
+      files: localFileSystems(ports.random),
       host: LOCALHOST,
       bindAddress: '127.0.0.1',
       dataPort: 0,

@@ -3,6 +3,7 @@ import { silentLoggers } from '../../src/base/log.ts';
 import { JobManager } from '../../src/dispatcher/job-manager.ts';
 import { memoryStores, standaloneElection, standaloneRetrieval } from '../../src/ha/standalone.ts';
 import { NO_TASK_MANAGER_METRICS } from '../../src/protocol/task-manager.ts';
+import { localFileSystems } from '../../src/storage/local-files.ts';
 import { TaskManager, type TaskManagerOptions } from '../../src/task/task-manager.ts';
 import { idleBroker } from '../testing/scripted-slots.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -85,6 +86,7 @@ export class SimCluster {
       slotHost: slots,
       broker: idleBroker(),
       print: { write: (_stream, _text, onWritten) => onWritten() },
+      files: localFileSystems(host.ports.random),
       host: host.name,
       bindAddress: host.name,
       dataPort: 0,

@@ -16,7 +16,12 @@ import type { AccumulatorValue, ChannelDeployment, OperatorEvent, TaskDeployment
 import type { AllocationId, ExecutionAttemptId, Generation, JobId, ResourceId } from '../../src/protocol/ids.ts';
 import type { JsonValue } from '../../src/protocol/json.ts';
 import { InlineSlotHost } from '../../src/task/inline-slot-host.ts';
+import type { CheckpointOptions, TaskCheckpointAck, TaskRestore } from '../../src/protocol/checkpoint.ts';
+import type { ErrorInfo } from '../../src/protocol/errors.ts';
+import type { FileSystems } from '../../src/storage/file-system.ts';
+import { localFileSystems } from '../../src/storage/local-files.ts';
 import type { FromSlot, SlotDeployment, SlotHandle, SlotHost } from '../../src/task/slot-protocol.ts';
+import { TaskCheckpoints } from '../../src/task/task-checkpoints.ts';
 
 export type StateMessage = Extract<FromSlot, { kind: 'state' }>;
 
@@ -24,6 +29,9 @@ export interface RunOptions {
   readonly slots?: number;
   readonly configuration?: Readonly<Record<string, string>>;
   readonly host?: SlotHost;
+  /** State for each subtask to begin with. */
+  readonly restore?: (task: TaskDeployment) => TaskRestore | null;
+  readonly files?: FileSystems;
 }
 
 const GENERATION = 1 as Generation;
@@ -37,16 +45,58 @@ export class RunningJob {
   readonly metrics: FromSlot[] = [];
   readonly collected: JsonValue[] = [];
   printed = '';
-  private readonly attempts: readonly { readonly task: TaskDeployment; readonly slotIndex: number }[];
+  readonly acks: { readonly task: TaskDeployment; readonly ack: TaskCheckpointAck }[] = [];
+  readonly declines: { readonly attemptId: ExecutionAttemptId; readonly checkpointId: number; readonly error: ErrorInfo }[] = [];
+  readonly checkpoints: TaskCheckpoints;
+  readonly attempts: readonly { readonly task: TaskDeployment; readonly slotIndex: number }[];
   private readonly slots: SlotHandle[] = [];
   private readonly broker: TaskManagerChannels;
   private readonly waiting: (() => void)[] = [];
 
-  constructor(jobGraph: JobGraph, slotCount: number) {
+  constructor(jobGraph: JobGraph, slotCount: number, options: RunOptions = {}) {
+    const restore = options.restore ?? (() => null);
     this.jobGraph = jobGraph;
     this.broker = new TaskManagerChannels({ ports: systemPorts, log: silentLoggers.logger('test'), networkSizeBytes: NETWORK_SIZE_BYTES });
     this.attempts = jobGraph.vertices.flatMap((vertex) =>
-      Array.from({ length: vertex.parallelism }, (_, subtaskIndex) => ({ task: taskOf(jobGraph, vertex, subtaskIndex, slotCount), slotIndex: subtaskIndex % slotCount })));
+      Array.from({ length: vertex.parallelism }, (_, subtaskIndex) => ({ task: restored(taskOf(jobGraph, vertex, subtaskIndex, slotCount), restore), slotIndex: subtaskIndex % slotCount })));
+    this.checkpoints = this.taskCheckpoints(options.files ?? localFileSystems(systemPorts.random));
+  }
+
+  private taskCheckpoints(files: FileSystems): TaskCheckpoints {
+    const find = (attemptId: ExecutionAttemptId) => this.attempts.find(({ task }) => task.attemptId === attemptId);
+    const isOver = (attemptId: ExecutionAttemptId) => this.finals.some((state) => state.attemptId === attemptId);
+    return new TaskCheckpoints({
+      ports: systemPorts,
+      log: silentLoggers.logger('test'),
+      files,
+      deploymentOf: (attemptId) => (isOver(attemptId) ? null : find(attemptId)?.task ?? null),
+      toSlot: (attemptId, message) => this.slots[find(attemptId)?.slotIndex ?? -1]?.post(message),
+      toJobManager: {
+        acknowledgeCheckpoint: (task, ack) => {
+          this.acks.push({ task, ack });
+          this.changed();
+          return Promise.resolve();
+        },
+        declineCheckpoint: ({ attemptId }, checkpointId, error) => {
+          this.declines.push({ attemptId, checkpointId, error });
+          this.changed();
+        },
+      },
+    });
+  }
+
+  /** Asks all sources for a checkpoint. */
+  trigger(checkpointId: number, options: CheckpointOptions): void {
+    for (const { task } of this.attempts) {
+      if (task.inputs.length === 0) this.checkpoints.trigger(task.attemptId, checkpointId, systemPorts.clock.nowMs(), options);
+    }
+  }
+
+  /** Everybody's part of a checkpoint, once it is there. */
+  async acknowledged(checkpointId: number): Promise<readonly TaskCheckpointAck[]> {
+    const parts = () => this.acks.filter(({ ack }) => ack.checkpointId === checkpointId);
+    await this.until(() => parts().length === this.attempts.length, `checkpoint ${checkpointId}: ${JSON.stringify(this.declines)}`);
+    return parts().map(({ ack }) => ack);
   }
 
   async start(host: SlotHost, slotCount: number): Promise<void> {
@@ -117,12 +167,19 @@ export class RunningJob {
       this.printed += message.text;
       this.slots[slotIndex]?.post({ kind: 'printed', bytes: Buffer.byteLength(message.text) });
     }
+    if ('checkpointId' in message) this.checkpoints.onMessage(message.attemptId, message);
+    this.changed();
+  }
+
+  private changed(): void {
     for (const resolve of this.waiting.splice(0)) resolve();
   }
 
   private onState(message: StateMessage): void {
     this.states.push(message);
-    if (['FINISHED', 'CANCELED', 'FAILED'].includes(message.state)) this.broker.release(message.attemptId, message.error);
+    if (!['FINISHED', 'CANCELED', 'FAILED'].includes(message.state)) return;
+    this.checkpoints.end(message.attemptId);
+    this.broker.release(message.attemptId, message.error);
   }
 
   private onExit(slotIndex: number, error: StateMessage['error']): void {
@@ -139,6 +196,7 @@ export class RunningJob {
       answer({ kind: 'collectedAck', sequence: body.sequence });
     }
     if (body.kind !== 'readerRegistered') return;
+    if (this.attempts.some(({ task }) => task.attemptId === attemptId && task.restore !== null)) return answer({ kind: 'noMoreSplits' });
     const operator = this.jobGraph.vertices.flatMap(({ operators }) => operators).find((each) => each.nodeId === nodeId);
     const { parallelism } = this.jobGraph.vertices.find(({ operators }) => operators.some((each) => each.nodeId === nodeId)) as JobVertex;
     if (operator?.kind === 'source.sequence') {
@@ -181,14 +239,20 @@ export async function start(t: ExecutionContext, build: (env: StreamExecutionEnv
     submittedAtMs: 0,
   });
   const host = options.host ?? new InlineSlotHost({ ports: systemPorts, loggers: silentLoggers, programs: new Map([['test', program]]) });
-  return startJob(t, jobGraph, host, options.slots ?? 1);
+  return startJob(t, jobGraph, host, options.slots ?? 1, options);
 }
 
-export async function startJob(t: ExecutionContext, jobGraph: JobGraph, host: SlotHost, slots: number): Promise<RunningJob> {
-  const running = new RunningJob(jobGraph, slots);
+export async function startJob(
+  t: ExecutionContext, jobGraph: JobGraph, host: SlotHost, slots: number, options: RunOptions = {},
+): Promise<RunningJob> {
+  const running = new RunningJob(jobGraph, slots, options);
   t.teardown(() => running.close());
   await running.start(host, slots);
   return running;
+}
+
+function restored(task: TaskDeployment, restore: (task: TaskDeployment) => TaskRestore | null): TaskDeployment {
+  return { ...task, restore: restore(task) };
 }
 
 function amount(value: AccumulatorValue): bigint {
