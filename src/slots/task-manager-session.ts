@@ -5,10 +5,13 @@
 import type { Logger } from '../base/log.ts';
 import type { Clock, Timer } from '../base/ports.ts';
 import type { JobGraph } from '../graph/job-graph.ts';
-import { fromJsonBytes, jsonBytes, type RequestOf, type ResponseOf } from '../protocol/control.ts';
+import { jsonBytes, type RequestOf, type ResponseOf } from '../protocol/control.ts';
 import type { ExecutionReport, OperatorEvent, OperatorEventBody, TaskDeployment } from '../protocol/deployment.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { AllocationId, ArtifactId, ExecutionAttemptId, Generation, InstanceId, JobId, ResourceId } from '../protocol/ids.ts';
+import {
+  parseDescription, parseExecution, parseExecutions, parseProcessMetrics, parseReaderEvent, parseSlots,
+} from '../protocol/report-shapes.ts';
 import type { SlotReport, TaskManagerDescription, TaskManagerMetrics } from '../protocol/task-manager.ts';
 import type { Term } from '../protocol/term.ts';
 import { LeaderFence } from '../rpc/fencing.core.ts';
@@ -89,7 +92,7 @@ export class TaskManagerSession {
       handlers: {
         registerTaskManager: (request) => this.register(request),
         heartbeat: (request) => this.takeHeartbeat(request),
-        taskStateChanged: ({ reportJson }) => acked(() => options.listener.executionReported(this, fromJsonBytes(reportJson))),
+        taskStateChanged: ({ reportJson }) => acked(() => options.listener.executionReported(this, parseExecution(reportJson))),
         operatorEvent: (request) => acked(() => this.takeOperatorEvent(request)),
         fetchArtifact: (request) => this.fetchArtifact(request),
         disconnect: ({ reason }) => acked(() => this.disconnect(reason)),
@@ -142,9 +145,9 @@ export class TaskManagerSession {
       throw new ClusterError('FENCED', `the TaskManager obeys epoch ${request.highestEpoch}; this leader's is ${options.term.epoch}`);
     }
     const registration = {
-      description: fromJsonBytes<TaskManagerDescription>(request.descriptionJson),
-      slots: fromJsonBytes<SlotReport[]>(request.slotsJson),
-      executions: fromJsonBytes<ExecutionReport[]>(request.executionsJson),
+      description: parseDescription(request.descriptionJson),
+      slots: parseSlots(request.slotsJson),
+      executions: parseExecutions(request.executionsJson),
     };
     this.resourceId = registration.description.resourceId;
     const instanceId = options.listener.registered(this, registration);
@@ -155,8 +158,8 @@ export class TaskManagerSession {
   private takeHeartbeat({ slotsJson, executionsJson, metricsJson }: RequestOf<'heartbeat'>): ResponseOf<'heartbeat'> {
     return acked(() => {
       if (this.resourceId === '') return;
-      const [slots, executions] = [fromJsonBytes<SlotReport[]>(slotsJson), fromJsonBytes<ExecutionReport[]>(executionsJson)];
-      this.options.listener.heartbeat(this, slots, executions, fromJsonBytes(metricsJson));
+      const [slots, executions, metrics] = [parseSlots(slotsJson), parseExecutions(executionsJson), parseProcessMetrics(metricsJson)];
+      this.options.listener.heartbeat(this, slots, executions, metrics);
     });
   }
 
@@ -165,12 +168,13 @@ export class TaskManagerSession {
       attemptId: request.attempt as ExecutionAttemptId,
       subtaskIndex: request.subtaskIndex,
       nodeId: request.nodeId,
-      body: fromJsonBytes<OperatorEventBody>(request.bodyJson),
+      body: parseReaderEvent(request.bodyJson),
     };
     this.options.listener.operatorEvent(this, request.job as JobId, event);
   }
 
   private fetchArtifact({ artifact, offset, sizeMax }: RequestOf<'fetchArtifact'>): Promise<ResponseOf<'fetchArtifact'>> {
+    if (!Number.isSafeInteger(offset) || offset < 0) throw new ClusterError('BAD_REQUEST', `fetchArtifact: offset ${offset}`);
     return this.options.readArtifact(artifact as ArtifactId, offset, Math.min(sizeMax, CHUNK_SIZE_BYTES_MAX));
   }
 

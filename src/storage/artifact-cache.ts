@@ -15,6 +15,8 @@ import type { ArtifactId } from '../protocol/ids.ts';
 /** The package that holds this file: `dist/src/storage/` is three levels below its root. */
 const PACKAGE_ROOT = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
 
+const ARTIFACT_ID = /^[0-9a-f]{64}$/;
+
 /** Writes so far: together with the process id, a name of its own for each unfinished file. */
 let writes = 0;
 
@@ -61,7 +63,9 @@ export class ArtifactCache {
     return path === null ? null : readFile(path);
   }
 
+  /** An id comes from other processes, and a damaged artifact is deleted: it must not lead out of the directory. */
   private pathFor(artifactId: ArtifactId): string {
+    if (!ARTIFACT_ID.test(artifactId)) throw new ClusterError('BAD_REQUEST', `not the id of an artifact: ${artifactId.slice(0, 100)}`);
     return join(this.directory, `${artifactId}.mjs`);
   }
 

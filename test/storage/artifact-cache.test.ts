@@ -47,3 +47,14 @@ test('several caches in one directory store at once', async (t) => {
   t.is(new Set(paths).size, 1);
   t.true((await stat(join(directory, 'node_modules', 'drey', 'package.json'))).isFile());
 });
+
+test('an id that is none never leads out of the directory', async (t) => {
+  const directory = await newDirectory(t);
+  await writeFile(join(directory, 'outside.mjs'), 'precious');
+  const cache = new ArtifactCache(join(directory, 'cache'));
+  for (const id of ['../outside', '', 'a'.repeat(63), `${'a'.repeat(64)}/..`]) {
+    const error = await t.throwsAsync(cache.find(id as ArtifactId), { instanceOf: ClusterError });
+    t.is(error?.code, 'BAD_REQUEST');
+  }
+  t.is(await readFile(join(directory, 'outside.mjs'), 'utf8'), 'precious');
+});
