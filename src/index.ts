@@ -40,6 +40,7 @@ export type { BuildFunction, JobOptions } from './api/job.ts';
 export type { JobExecutionResult } from './api/local-executor.ts';
 export { dataGenerator, fileSource } from './api/sources.ts';
 export type { BuiltInSource, DataGeneratorOptions, FileSourceOptions, SocketOptions } from './api/sources.ts';
+export { WatermarkStrategy } from './api/watermark-strategy.ts';
 export { MAX_WATERMARK, NO_TIMESTAMP } from './graph/functions.ts';
 export type {
   Accumulators,
@@ -87,6 +88,7 @@ export type {
   ValueStateSpec,
 } from './graph/functions.ts';
 export type { JobProgram } from './graph/stream-graph.ts';
+export type { TimestampAssigner, WatermarkGenerator, WatermarkOutput } from './graph/watermarks.ts';
 export { ClusterError } from './protocol/errors.ts';
 export type { ErrorCode } from './protocol/errors.ts';
 export type { JsonObject, JsonValue } from './protocol/json.ts';

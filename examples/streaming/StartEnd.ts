@@ -4,15 +4,16 @@
  *
  *     bin/flink run examples/streaming/StartEnd.ts
  */
-import { job, outputTag, state, t, tuple, type Infer } from 'drey';
+import { job, outputTag, state, t, tuple, WatermarkStrategy, type Infer } from 'drey';
 
 const RideEvent = t.object({ ride: t.string, kind: t.literal('START', 'END'), at: t.timestamp });
+type Event = Infer<typeof RideEvent>;
 const unfinished = outputTag('unfinished', t.string);
 
 const MINUTE_MS = 60_000;
 const TIMEOUT_MS = 240 * MINUTE_MS;
 
-const at = (minute: number, ride: string, kind: 'START' | 'END'): Infer<typeof RideEvent> => ({ ride, kind, at: minute * MINUTE_MS });
+const at = (minute: number, ride: string, kind: 'START' | 'END'): Event => ({ ride, kind, at: minute * MINUTE_MS });
 
 const EVENTS = [
   at(0, 'a', 'START'), at(5, 'b', 'START'), at(12, 'a', 'END'), at(20, 'c', 'START'), at(35, 'b', 'END'),
@@ -22,7 +23,7 @@ const EVENTS = [
 export default job({ name: 'Start End' }, (env) => {
   const durations = env
     .fromCollection(EVENTS, RideEvent)
-    .assignTimestamps((event) => event.at)
+    .assignTimestampsAndWatermarks(WatermarkStrategy.forMonotonousTimestamps<Event>().withTimestampAssigner((event) => event.at))
     .setParallelism(1) // More subtasks would mix the order up in which a ride's events come.
     .keyBy('ride')
     .process({

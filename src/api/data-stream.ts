@@ -22,6 +22,7 @@ import type { StreamExecutionEnvironment } from './environment.ts';
 import type { Comparable, FieldArgument, FieldOf, PrimitiveKey, Summable } from './fields.ts';
 import * as specs from './function-specs.ts';
 import * as settings from './operator-settings.ts';
+import type { WatermarkStrategy } from './watermark-strategy.ts';
 
 /** Why there is no `iterate`. */
 const ITERATE_REFUSED =
@@ -73,7 +74,13 @@ export class DataStream<T> {
     return this.transform('async wait operator', specs.asyncMapSpec(asyncMap, options));
   }
 
-  /** Gives each record the event time that the function returns, in ms. */
+  /** Event time by a strategy: timestamps, and watermarks instead of those from upstream. Best right behind the source. */
+  assignTimestampsAndWatermarks(strategy: WatermarkStrategy<T>): SingleOutputStream<T> {
+    const { data, functions: user } = strategy;
+    return this.transform('Timestamps/Watermarks', { kind: 'watermarks', data, user }, this.type);
+  }
+
+  /** Gives each record the event time that the function returns, in ms. Watermarks pass as they come. */
   assignTimestamps(timestampMs: (value: T, recordTimestampMs: number) => number): SingleOutputStream<T> {
     const user = { timestampMs: timestampMs as (value: unknown, recordTimestampMs: number) => number };
     return this.transform('Timestamps/Watermarks', { kind: 'timestamps', data: {}, user }, this.type);

@@ -45,8 +45,8 @@ export const jobOptions = {
     description: 'Derive missing operator ids from the plan; `false` makes a missing `uid` an error.',
   }),
   autoWatermarkInterval: option({
-    key: 'pipeline.auto-watermark-interval', type: duration, default: '200 ms', since: '0.2',
-    description: 'How often watermarks are emitted.',
+    key: 'pipeline.auto-watermark-interval', type: duration, default: '200 ms',
+    description: 'How often watermarks are emitted; `0` emits only those that a generator makes with a record.',
   }),
   unalignedSourceSplits: option({
     key: 'pipeline.watermark-alignment.allow-unaligned-source-splits', type: boolean, default: 'false', since: '0.2',

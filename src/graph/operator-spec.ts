@@ -6,6 +6,7 @@
 import type { JsonObject } from '../protocol/json.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import type * as f from './functions.ts';
+import type { TimestampAssigner, WatermarkData, WatermarkFunctions } from './watermarks.ts';
 
 interface Kind<K extends string, D extends JsonObject, U> {
   readonly kind: K;
@@ -67,8 +68,10 @@ export type TransformSpec =
   | Kind<'flatMap', NoData, Fn & { readonly flatMap: f.FlatMapFunction<unknown, unknown> }>
   | Kind<'asyncMap', { readonly ordered: boolean; readonly capacity: number; readonly timeoutMs: number },
       Fn & { readonly asyncMap: f.AsyncFunction<unknown, unknown>; readonly options: f.AsyncOptions<unknown, unknown> }>
-  /** Assigns event timestamps (watermark generation joins with the event-time work). */
-  | Kind<'timestamps', NoData, { readonly timestampMs: (value: unknown, recordTimestampMs: number) => number }>
+  /** Assigns event timestamps; watermarks pass. */
+  | Kind<'timestamps', NoData, { readonly timestampMs: TimestampAssigner<unknown> }>
+  /** Assigns event timestamps and makes watermarks of its own. */
+  | Kind<'watermarks', WatermarkData, WatermarkFunctions>
   /** Rolling reduce: one output per input. State: value state `reduce` of the input type. */
   | Kind<'keyed.reduce', NoData, Fn & { readonly reduce: f.ReduceFunction<unknown> }>
   /** sum/min/max keep the other fields of the first record; minBy/maxBy return whole records (`first`: ties keep the earlier). */

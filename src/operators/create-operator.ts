@@ -8,7 +8,7 @@ import type { StreamNode } from '../graph/stream-graph.ts';
 import type { KeyedStateStore } from '../state/keyed-state-store.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import { AsyncMapOperator } from './async-map.ts';
-import { CoMapOperator, FilterOperator, MapOperator, TimestampsOperator } from './element-wise.ts';
+import { CoMapOperator, FilterOperator, MapOperator } from './element-wise.ts';
 import { CoFlatMapOperator, FlatMapOperator } from './flat-map.ts';
 import { aggregation } from './keyed-aggregate.ts';
 import { KeyedReduceOperator } from './keyed-reduce.ts';
@@ -17,6 +17,7 @@ import type { StreamOperator } from './operator.ts';
 import { CoProcessOperator, ProcessOperator } from './process.ts';
 import { DiscardOperator, SinkOperator } from './sinks.ts';
 import type { OpenSinkWriter } from './sinks.ts';
+import { TimestampsOperator, WatermarksOperator } from './watermarks.ts';
 
 /** What the task supplies for the making of one operator. */
 export interface OperatorSurroundings {
@@ -26,6 +27,8 @@ export interface OperatorSurroundings {
   readonly inputType: TypeDescriptor<unknown> | null;
   /** Deep copy of a record of the first input. */
   readonly copyInput: (value: unknown) => unknown;
+  /** How often watermarks are emitted; 0: only with records. */
+  readonly autoWatermarkIntervalMs: number;
   openSinkWriter(spec: SinkSpec): OpenSinkWriter;
 }
 
@@ -48,6 +51,8 @@ export function createOperator(node: OperatorNode, spec: OperatorNodeSpec, aroun
       return new AsyncMapOperator(name, spec.user);
     case 'timestamps':
       return new TimestampsOperator(name, spec.user);
+    case 'watermarks':
+      return new WatermarksOperator(name, spec.user, { data: spec.data, intervalMs: around.autoWatermarkIntervalMs });
     case 'keyed.reduce':
       return new KeyedReduceOperator(name, spec.user, keyedInput(node, around));
     case 'keyed.aggregate':

@@ -1,6 +1,5 @@
 /**
- * Operators that look at one record at a time and keep nothing: map, filter, timestamps, and the map of
- * two connected streams.
+ * Operators that look at one record at a time and keep nothing: map, filter, and the map of two connected streams.
  */
 import type { FilterFunction, Lifecycle, MapFunction } from '../graph/functions.ts';
 import { FunctionOperator } from './function-operator.ts';
@@ -28,22 +27,6 @@ export class FilterOperator extends FunctionOperator<Lifecycle & { readonly filt
   generate(code: OperatorCode, record: RecordVariables): void {
     const user = code.constant('user', this.user);
     code.block(`if (${user}.filter(${record.value}))`, () => code.collect(record));
-  }
-}
-
-type TimestampAssigner = Lifecycle & { readonly timestampMs: (value: unknown, recordTimestampMs: number) => number };
-
-/** Gives every record the event time that the assigner reads from it. */
-export class TimestampsOperator extends FunctionOperator<TimestampAssigner> {
-  process(value: unknown, timestampMs: number): void {
-    this.outputs.main.collect(value, this.user.timestampMs(value, timestampMs));
-  }
-
-  generate(code: OperatorCode, record: RecordVariables): void {
-    const assigned = code.name('timestampMs');
-    const user = code.constant('user', this.user);
-    code.line(`const ${assigned} = ${user}.timestampMs(${record.value}, ${record.timestampMs});`);
-    code.collect({ value: record.value, timestampMs: assigned });
   }
 }
 

@@ -190,6 +190,7 @@ class PartsBuilder {
       store,
       inputType,
       copyInput: copierOfInput(inputType),
+      autoWatermarkIntervalMs: this.settings.autoWatermarkIntervalMs,
       openSinkWriter: (sink) => (context) => this.slot.connectors.createSinkWriter(sink, this.sinkContext(node, context)),
     });
     this.states.set(operator, {

@@ -10,6 +10,8 @@ export interface TaskSettings {
   readonly freezeRecords: boolean;
   /** 0 flushes after every record, -1 only full buffers. */
   readonly bufferTimeoutMs: number;
+  /** How often watermarks are emitted; 0: only with records. */
+  readonly autoWatermarkIntervalMs: number;
 }
 
 export function taskSettings(jobGraph: JobGraph): TaskSettings {
@@ -19,5 +21,6 @@ export function taskSettings(jobGraph: JobGraph): TaskSettings {
     objectReuse: configuration.get(jobOptions.objectReuse),
     freezeRecords: configuration.get(jobOptions.freezeRecords),
     bufferTimeoutMs: configuration.get(jobOptions.bufferTimeoutEnabled) ? configuration.get(jobOptions.bufferTimeoutInterval) : -1,
+    autoWatermarkIntervalMs: configuration.get(jobOptions.autoWatermarkInterval),
   };
 }

@@ -58,6 +58,8 @@ export interface OutputRecord<T> {
 }
 
 const MAX_PARALLELISM = 128;
+/** As by default in a cluster; of the harness's clock. */
+const AUTO_WATERMARK_INTERVAL_MS = 200;
 let harnesses = 0;
 
 /** Feeds one or two inputs of an operator and keeps what comes out. */
@@ -122,6 +124,11 @@ export class OperatorHarness<A, R, B = never> {
     return this.chain.take(null) as OutputRecord<R>[];
   }
 
+  /** Watermarks that left the last operator so far, which are forgotten. */
+  extractWatermarks(): number[] {
+    return this.chain.takeWatermarks();
+  }
+
   /** Values of a side output so far, which are forgotten. The tag must be among `options.sideOutputs`. */
   sideOutput<T>(tag: OutputTag<T>): T[] {
     return this.chain.take(tag.id).map(({ value }) => value as T);
@@ -178,6 +185,7 @@ class PushedInput implements RunnerInput {
 /** Keeps everything, is never full. */
 class KeepingWriter implements RecordWriter {
   records: OutputRecord<unknown>[] = [];
+  watermarksMs: number[] = [];
   recordsOut = 0;
   readonly bytesOut = 0;
 
@@ -186,8 +194,8 @@ class KeepingWriter implements RecordWriter {
     this.records.push({ value, timestampMs });
   }
 
-  broadcast(): void {
-    // Events end here.
+  broadcast(event: StreamEvent): void {
+    if (event.kind === 'watermark') this.watermarksMs.push(event.timestampMs);
   }
 
   flush(): void {
@@ -268,6 +276,10 @@ class HarnessChain {
     return records;
   }
 
+  takeWatermarks(): number[] {
+    return this.writers.get(null)?.watermarksMs.splice(0) ?? [];
+  }
+
   async settle(): Promise<void> {
     this.run();
     while (this.operators().some((operator) => operator.isIdle?.() === false)) {
@@ -315,6 +327,7 @@ class HarnessChain {
       store,
       inputType,
       copyInput: copierOfInput(inputType),
+      autoWatermarkIntervalMs: AUTO_WATERMARK_INTERVAL_MS,
       openSinkWriter: () => () => {
         throw new ClusterError('UNSUPPORTED', 'the operator harness runs no sinks: test them in a MiniCluster');
       },

@@ -2,6 +2,7 @@
  * Drives one vertex as a task would, but with the adversary's choices: where batches split, when an
  * output refuses, generated or interpreted.
  */
+import type { Clock } from '../../src/base/ports.ts';
 import { systemPorts } from '../../src/base/system-ports.ts';
 import { HeapTimerService } from '../../src/state/timer-service.ts';
 import type { OutputStatus, RecordWriter, StreamEvent } from '../../src/exchange/contract.ts';
@@ -78,6 +79,8 @@ export interface DriverOptions {
   readonly sideOutputs?: readonly string[];
   readonly sinkWriter?: SinkWriter<unknown>;
   readonly runtime?: Partial<RuntimeContext>;
+  /** Instead of the system's. */
+  readonly clock?: Clock;
 }
 
 let serial = 0;
@@ -104,6 +107,7 @@ export class OperatorDriver {
         store: node.keys.some((key) => key !== null) ? this.store : null,
         inputType: null,
         copyInput: structuredClone,
+        autoWatermarkIntervalMs: 0,
         openSinkWriter: () => () => options.sinkWriter as SinkWriter<unknown>,
         ...options.around?.(node),
       }),
@@ -125,7 +129,7 @@ export class OperatorDriver {
           status: segment.status,
           post: (action) => void this.posted.push(action),
           ...dutyAccess(segment, operator, () => undefined),
-          clock: systemPorts.clock,
+          clock: this.options.clock ?? systemPorts.clock,
           timers: this.timersOf(segment, operator),
         });
       }
@@ -153,6 +157,7 @@ export class OperatorDriver {
     const pass = new EventPass(this.segments[segmentIndex] as Segment);
     pass.begin(event);
     while (!pass.advance(1)) await this.room(segmentIndex);
+    await this.perform(segmentIndex);
   }
 
   /** Waits until nothing is under way. */
@@ -163,6 +168,11 @@ export class OperatorDriver {
       for (const i of this.segments.keys()) await this.room(i);
       if (this.segments.some((segment) => segment.nodes.some(({ operator }) => operator.isIdle?.() === false))) quiet = -1;
     }
+  }
+
+  /** Does what operators have scheduled. */
+  async work(): Promise<void> {
+    for (const i of this.segments.keys()) await this.perform(i);
   }
 
   /** Lets promises and what they post run, without waiting for anything that is under way. */
@@ -187,6 +197,23 @@ export class OperatorDriver {
       await this.room(segmentIndex);
       const run = (this.batches[segmentIndex] as readonly [BatchFunction, BatchFunction])[inputIndex];
       from = run(batch.values, batch.timestampsMs, from, batch.values.length);
+      await this.perform(segmentIndex);
+    }
+  }
+
+  /** What operators want done between two records. */
+  private async perform(segmentIndex: number): Promise<void> {
+    const { duties } = this.segments[segmentIndex] as Segment;
+    for (let duty = duties.first; duty !== null; duty = duties.first) {
+      await this.room(segmentIndex);
+      if (duty.kind === 'work') {
+        if (duty.work() !== 'more') duties.done(duty);
+        continue;
+      }
+      duties.done(duty);
+      const pass = new EventPass(this.segments[segmentIndex] as Segment);
+      pass.beginAfter(duty.nodeIndex, duty.event);
+      while (!pass.advance(1)) await this.room(segmentIndex);
     }
   }
 
