@@ -2,8 +2,8 @@
  * What must not compile, and what must: `tsc` is the test. An expected error that does not occur fails the build, and
  * so does a type that is not the one asserted.
  */
-import { StreamExecutionEnvironment, arg, job, outputTag, state, t, tuple } from '../../src/index.ts';
-import type { Collector, DataStream, KeyedStream, SingleOutputStream, TypeDescriptor } from '../../src/index.ts';
+import { StreamExecutionEnvironment, arg, dataGenerator, job, outputTag, state, t, tuple } from '../../src/index.ts';
+import type { Collector, DataStream, Infer, KeyedStream, SingleOutputStream, Sink, Source, TypeDescriptor } from '../../src/index.ts';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 /** Compiles only when `A` is exactly `B`. */
@@ -195,4 +195,151 @@ export function jobArguments(): void {
   });
   // @ts-expect-error not a duration
   StreamExecutionEnvironment.createLocalEnvironment().setBufferTimeout('10 sec');
+}
+
+declare const orderSink: Sink<Order>;
+declare const numberSink: Sink<number>;
+declare const unknownSink: Sink<unknown>;
+declare const orderSource: Source<Order>;
+declare const orderType: TypeDescriptor<Order>;
+
+export function sinks(): void {
+  orders.sinkTo(orderSink);
+  orders.sinkTo(unknownSink);
+  // @ts-expect-error a sink of numbers takes no orders
+  orders.sinkTo(numberSink);
+  orders.writeAsText('/out', { format: (order) => order.id });
+  // @ts-expect-error a line is a text
+  orders.writeAsText('/out', { format: (order) => order.amount });
+  // @ts-expect-error an order has no such field
+  orders.writeAsText('/out', { format: (order) => order.nothing });
+  const all = orders.executeAndCollect();
+  assertType<typeof all, AsyncIterable<Order>>(true);
+  // @ts-expect-error a sink ends the stream
+  orders.print().map((order: Order) => order);
+}
+
+export function sources(): void {
+  const env = StreamExecutionEnvironment.createLocalEnvironment();
+  const read = env.fromSource(orderSource);
+  assertType<typeof read, SingleOutputStream<Order>>(true);
+  const generated = env.fromSource(dataGenerator({ generate: (index) => ({ index }) }));
+  assertType<typeof generated, SingleOutputStream<{ index: number }>>(true);
+  const lines = env.readTextFile('/in');
+  assertType<typeof lines, SingleOutputStream<string>>(true);
+  const fromSet = env.fromCollection(new Set(['a']));
+  assertType<typeof fromSet, SingleOutputStream<string>>(true);
+  // @ts-expect-error the type is not that of the source
+  env.fromSource(orderSource, { type: text });
+  // @ts-expect-error elements of another type than the one declared
+  env.fromCollection([1], text);
+}
+
+export function sideOutputs(): void {
+  const flagged = outputTag('flagged', orderType);
+  const parts = orders.process({
+    process(order, context, out: Collector<number>) {
+      context.output(flagged, order);
+      // @ts-expect-error the tag is of orders
+      context.output(flagged, order.id);
+      out.emit(order.amount);
+    },
+  });
+  const side = parts.getSideOutput(flagged);
+  assertType<typeof side, DataStream<Order>>(true);
+  side.sinkTo(orderSink);
+  // @ts-expect-error the side output holds orders
+  side.sinkTo(numberSink);
+  // @ts-expect-error only an operator has side outputs, a union has none
+  orders.union(orders).getSideOutput(flagged);
+  // @ts-expect-error a tag of another type
+  outputTag<string>('late', count);
+}
+
+export function operators(): void {
+  // @ts-expect-error a reduce gives what it takes
+  keyedOrders.reduce((a) => a.amount);
+  // @ts-expect-error the declared type is not that of the records
+  orders.map((order) => order.id).returns(count);
+  // @ts-expect-error the partitioner's key is not the selector's
+  orders.partitionCustom((key: number) => key, (order) => order.id);
+  // @ts-expect-error a partitioner answers an index
+  orders.partitionCustom((key: string) => key, (order) => order.id);
+  // @ts-expect-error a predicate answers true or false
+  orders.filter((order) => order.amount);
+  // @ts-expect-error event time is a number
+  orders.assignTimestamps((order) => order.id);
+  // @ts-expect-error only a keyed stream has rolling aggregates
+  orders.sum('amount');
+  // @ts-expect-error results of the stand-in are results
+  orders.asyncMap(async (order) => order.amount, { onTimeout: (order) => order.id });
+  // @ts-expect-error both functions of a connected map have one result type
+  orders.connect(numbers).map({ map1: (order): number => order.amount, map2: (n) => String(n) });
+  const merged = orders.map((order) => order.id).union(numbers.map((n) => String(n)));
+  assertType<typeof merged, DataStream<string>>(true);
+  // @ts-expect-error a name is a text
+  orders.map((order) => order.id).name(5);
+}
+
+/** What `t` describes is what TypeScript sees. */
+export function descriptors(): void {
+  const row = t.object({
+    id: t.string,
+    note: t.option(t.string),
+    at: t.nullable(t.timestamp),
+    kind: t.literal('a', 'b'),
+    tags: t.array(t.string),
+    pair: t.tuple(t.string, t.int32),
+    counts: t.map(t.string, t.int64),
+    raw: t.bytes,
+    either: t.oneOf(t.string, t.boolean),
+  });
+  assertType<Infer<typeof row>, {
+    id: string;
+    at: number | null;
+    kind: 'a' | 'b';
+    tags: string[];
+    pair: [string, number];
+    counts: Map<string, bigint>;
+    raw: Uint8Array;
+    either: string | boolean;
+    note?: string | undefined;
+  }>(true);
+  const event = t.union('kind', { click: t.object({ x: t.int32 }), view: t.object({ page: t.string }) });
+  assertType<Infer<typeof event>, { kind: 'click'; x: number } | { kind: 'view'; page: string }>(true);
+  // @ts-expect-error a variant is an object
+  t.union('kind', { click: t.string });
+  // @ts-expect-error a literal is a plain value
+  t.literal({});
+}
+
+type IsAny<T> = 0 extends 1 & T ? true : false;
+/** Compiles only when `T` is known: an `any` would fit everywhere, and hide every mistake behind it. */
+function assertKnown<T>(_known: IsAny<T> extends true ? never : T): void {}
+
+/** What functions are given is known without a word about types. (The package's own text: test/api/public-types.test.ts.) */
+export function parametersOfCallbacks(): void {
+  orders.map((order) => assertKnown<typeof order>(order));
+  orders.flatMap((order) => [assertKnown<typeof order>(order)]);
+  orders.filter((order) => (assertKnown<typeof order>(order), true));
+  orders.keyBy((order) => (assertKnown<typeof order>(order), order.id));
+  orders.asyncMap(async (order, signal) => (assertKnown<typeof order>(order), assertKnown<typeof signal>(signal)));
+  keyedOrders.reduce((a, b) => (assertKnown<typeof a>(a), assertKnown<typeof b>(b), a));
+  keyedOrders.process({
+    state: { total: state.value(count) },
+    process(order, context, out: Collector<string>) {
+      assertKnown<typeof order>(order);
+      assertKnown<typeof context.key>(context.key);
+      assertKnown<typeof context.state.total>(context.state.total);
+      assertKnown<typeof context.timestampMs>(context.timestampMs);
+      out.emit(order.id);
+    },
+  });
+  orders.connect(numbers).process({
+    process1(order, context) { assertKnown<typeof order>(order); assertKnown<typeof context>(context); },
+    process2(n, _context, out: Collector<number>) { assertKnown<typeof n>(n); out.emit(n); },
+  });
+  orders.partitionCustom((key, parallelism) => (assertKnown<typeof key>(key), parallelism - 1), (order) => order.id);
+  // @ts-expect-error what this file holds against `any` does hold
+  assertKnown<ReturnType<typeof JSON.parse>>(1);
 }
