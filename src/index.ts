@@ -41,6 +41,11 @@ export type { JobExecutionResult } from './api/local-executor.ts';
 export { dataGenerator, fileSource } from './api/sources.ts';
 export type { BuiltInSource, DataGeneratorOptions, FileSourceOptions, SocketOptions } from './api/sources.ts';
 export { WatermarkStrategy } from './api/watermark-strategy.ts';
+export { evictor, globalWindows, session, sliding, trigger, tumbling } from './api/windows.ts';
+export type { EvictorOptions, SessionOptions, SlidingOptions, TumblingOptions } from './api/windows.ts';
+export { WindowedStream } from './api/windowed-stream.ts';
+export type { AllWindowedStream } from './api/windowed-stream.ts';
+export type { AggregateInput, WindowFunctionInput, WindowResultFunction } from './api/window-specs.ts';
 export { MAX_WATERMARK, NO_TIMESTAMP } from './graph/functions.ts';
 export type {
   Accumulators,
@@ -87,6 +92,22 @@ export type {
   ValueState,
   ValueStateSpec,
 } from './graph/functions.ts';
+export { GLOBAL_WINDOW, maxTimestampOf } from './graph/windows.ts';
+export type {
+  AggregateFunction,
+  AssignerContext,
+  Evictor,
+  EvictorContext,
+  MergeContext,
+  ProcessWindowFunction,
+  TimestampedValue,
+  TimeWindow,
+  Trigger,
+  TriggerContext,
+  TriggerResult,
+  WindowAssigner,
+  WindowContext,
+} from './graph/windows.ts';
 export type { JobProgram } from './graph/stream-graph.ts';
 export type { TimestampAssigner, WatermarkGenerator, WatermarkOutput } from './graph/watermarks.ts';
 export { ClusterError } from './protocol/errors.ts';

@@ -14,6 +14,7 @@ import type { AggregateData, KeySpec, OperatorSpec } from '../graph/operator-spe
 import { formatRecord } from '../graph/record-format.ts';
 import type { Partitioning } from '../graph/stream-graph.ts';
 import type { OperatorDraft, Outlet } from '../graph/stream-graph-builder.ts';
+import type { WindowAssigner } from '../graph/windows.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import { ConnectedStreams } from './connected-streams.ts';
@@ -23,6 +24,8 @@ import type { Comparable, FieldArgument, FieldOf, PrimitiveKey, Summable } from 
 import * as specs from './function-specs.ts';
 import * as settings from './operator-settings.ts';
 import type { WatermarkStrategy } from './watermark-strategy.ts';
+import { allInput, countWindows, keyedInput } from './window-inputs.ts';
+import { WindowedStream, type AllWindowedStream } from './windowed-stream.ts';
 
 /** Why there is no `iterate`. */
 const ITERATE_REFUSED =
@@ -114,6 +117,16 @@ export class DataStream<T> {
   /** Always throws UNSUPPORTED, saying why. */
   iterate(): never {
     throw new ClusterError('UNSUPPORTED', ITERATE_REFUSED);
+  }
+
+  /** Windows over the whole stream, in one subtask. */
+  windowAll(assigner: WindowAssigner<T>): AllWindowedStream<T> {
+    return new WindowedStream(allInput(this), assigner);
+  }
+
+  /** Windows of `size` records of the whole stream. `slide`: evaluated for every so many records, over the last `size`. */
+  countWindowAll(size: number, slide?: number): AllWindowedStream<T> {
+    return countWindows(allInput(this), size, slide);
   }
 
   // ---- Partitioning ----
@@ -306,28 +319,38 @@ export class KeyedStream<T, K> extends DataStream<T> {
   }
 
   /** Rolling sum of a field; the other fields are those of the key's first record. */
-  sum(...[field]: FieldArgument<T, Summable>): SingleOutputStream<T> {
+  sum<F extends FieldArgument<T, Summable>>(...[field]: F): SingleOutputStream<T> {
     return this.aggregate('sum', field);
   }
 
   /** Rolling minimum of a field; the other fields are those of the key's first record. */
-  min(...[field]: FieldArgument<T, Comparable>): SingleOutputStream<T> {
+  min<F extends FieldArgument<T, Comparable>>(...[field]: F): SingleOutputStream<T> {
     return this.aggregate('min', field);
   }
 
   /** Rolling maximum of a field; the other fields are those of the key's first record. */
-  max(...[field]: FieldArgument<T, Comparable>): SingleOutputStream<T> {
+  max<F extends FieldArgument<T, Comparable>>(...[field]: F): SingleOutputStream<T> {
     return this.aggregate('max', field);
   }
 
   /** The record with the least value of a field so far. `first` (default): of equal records the earlier. */
-  minBy(field: FieldOf<T, Comparable>, options: { readonly first?: boolean } = {}): SingleOutputStream<T> {
+  minBy<F extends FieldOf<T, Comparable>>(field: F, options: { readonly first?: boolean } = {}): SingleOutputStream<T> {
     return this.aggregate('minBy', field, options.first);
   }
 
   /** The record with the greatest value of a field so far. `first` (default): of equal records the earlier. */
-  maxBy(field: FieldOf<T, Comparable>, options: { readonly first?: boolean } = {}): SingleOutputStream<T> {
+  maxBy<F extends FieldOf<T, Comparable>>(field: F, options: { readonly first?: boolean } = {}): SingleOutputStream<T> {
     return this.aggregate('maxBy', field, options.first);
+  }
+
+  /** Windows per key. */
+  window(assigner: WindowAssigner<T>): WindowedStream<T, K> {
+    return new WindowedStream(keyedInput(this), assigner);
+  }
+
+  /** Windows of `size` records per key. `slide`: evaluated for every so many records, over the last `size`. */
+  countWindow(size: number, slide?: number): WindowedStream<T, K> {
+    return countWindows(keyedInput(this), size, slide);
   }
 
   /** Two keyed streams into one operator that shares state per key. Keys must have the same type. */

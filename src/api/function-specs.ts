@@ -75,8 +75,13 @@ export function flatMapSpec<T, R>(input: FlatMapInput<T, R>): OperatorSpec {
 }
 
 export function reduceSpec<T>(input: ReduceInput<T>): OperatorSpec {
+  return { kind: 'keyed.reduce', data: {}, user: reduceFunction(input) };
+}
+
+/** A reduction of any records, with the life of its function. */
+export function reduceFunction<T>(input: ReduceInput<T>): Lifecycle & { readonly reduce: f.ReduceFunction<unknown> } {
   const { reduce, ...lifecycle } = withMethods(input, ['reduce'], 'reduce');
-  return { kind: 'keyed.reduce', data: {}, user: { ...lifecycle, reduce: reduce as f.ReduceFunction<unknown> } };
+  return { ...lifecycle, reduce: reduce as f.ReduceFunction<unknown> };
 }
 
 export function asyncMapSpec<T, R>(input: AsyncInput<T, R>, options: AsyncMapOptions<T, R>): OperatorSpec {
@@ -156,7 +161,7 @@ function requireMethods(input: unknown, methods: readonly string[], operator: st
 }
 
 /** Does not compile either; but a program need not have been compiled when it is bundled. */
-function refuseAsync(method: unknown, operator: string): void {
+export function refuseAsync(method: unknown, operator: string): void {
   const kind: unknown = typeof method === 'function' ? Reflect.get(method, Symbol.toStringTag) : undefined;
   if (operator === 'asyncMap' || typeof kind !== 'string' || !kind.startsWith('Async')) return;
   const advice = 'Use asyncMap, or open() for what is loaded once';

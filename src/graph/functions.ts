@@ -72,7 +72,8 @@ export type MapFunction<T, R> = (value: T) => R;
 export type FilterFunction<T> = (value: T) => boolean;
 /** Returns an iterable of results, or emits and returns nothing. A returned array is the fast way. */
 export type FlatMapFunction<T, R> = (value: T, out: Collector<R>) => Iterable<R> | Nothing;
-export type ReduceFunction<T> = (accumulated: T, value: T) => T;
+/** Typed as a method, so that a stream of a subtype is a stream of the supertype although records go in and come out. */
+export type ReduceFunction<T> = { reduce(accumulated: T, value: T): T }['reduce'];
 /** Deterministic: the same value always has the same key. */
 export type KeySelector<T, K> = (value: T) => K;
 /** Index of the target subtask, 0 ≤ index < `parallelism`. */

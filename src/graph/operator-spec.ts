@@ -7,6 +7,7 @@ import type { JsonObject } from '../protocol/json.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import type * as f from './functions.ts';
 import type { TimestampAssigner, WatermarkData, WatermarkFunctions } from './watermarks.ts';
+import type * as w from './windows.ts';
 
 interface Kind<K extends string, D extends JsonObject, U> {
   readonly kind: K;
@@ -76,7 +77,40 @@ export type TransformSpec =
   | Kind<'keyed.reduce', NoData, Fn & { readonly reduce: f.ReduceFunction<unknown> }>
   /** sum/min/max keep the other fields of the first record; minBy/maxBy return whole records (`first`: ties keep the earlier). */
   | Kind<'keyed.aggregate', AggregateData, Record<never, never>>
+  | Kind<'window', WindowData, WindowUser>
   | Kind<'process', { readonly states: readonly string[] }, f.ProcessFunction<unknown, unknown, unknown, f.StateSpecs>>;
+
+/** What the program says of windows, as shown in plans. */
+export interface WindowData extends JsonObject {
+  readonly assigner: string;
+  readonly trigger: string;
+  readonly evictor: string | null;
+  readonly allowedLatenessMs: number;
+  /** Side output of late records; null: they are dropped and counted. */
+  readonly lateTag: string | null;
+  readonly contents: WindowContentsSpec['kind'];
+}
+
+/** What a window keeps of its records: a combination, or all of them. */
+export type WindowContentsSpec =
+  | { readonly kind: 'reduce'; readonly reduce: f.ReduceFunction<unknown> }
+  | { readonly kind: 'field'; readonly data: AggregateData }
+  | { readonly kind: 'aggregate'; readonly aggregate: w.AggregateFunction<unknown, unknown, unknown> }
+  | { readonly kind: 'list' };
+
+/** The user half of windows. */
+export interface WindowUser extends Fn {
+  readonly assigner: w.WindowAssigner;
+  readonly trigger: w.Trigger;
+  readonly evictor: w.Evictor | null;
+  readonly contents: WindowContentsSpec;
+  /** Null: the combinations themselves are the results. */
+  readonly fn: w.ProcessWindowFunction<unknown, unknown, unknown, f.StateSpecs, f.StateSpecs> | null;
+  /** Whether elements are pairs of an input's index and a record of it. */
+  readonly joins: boolean;
+  /** All states that trigger and function declare, for the plan. */
+  readonly state: f.StateSpecs;
+}
 
 /** `field`: null aggregates the record itself, a number addresses an element of a tuple. */
 export interface AggregateData extends JsonObject {
@@ -90,6 +124,8 @@ export type TwoInputSpec =
   | Kind<'co.map', NoData, Fn & { readonly map1: f.MapFunction<unknown, unknown>; readonly map2: f.MapFunction<unknown, unknown> }>
   | Kind<'co.flatMap', NoData,
       Fn & { readonly flatMap1: f.FlatMapFunction<unknown, unknown>; readonly flatMap2: f.FlatMapFunction<unknown, unknown> }>
+  /** Windows over two inputs, keyed alike. */
+  | Kind<'co.window', WindowData, WindowUser>
   | Kind<'co.process', { readonly states: readonly string[] }, f.CoProcessFunction<unknown, unknown, unknown, unknown, f.StateSpecs>>;
 
 /** Every operator. `union`, `select side output` and partitioning are properties of edges, not operators. */

@@ -14,10 +14,13 @@ import { aggregation } from './keyed-aggregate.ts';
 import { KeyedReduceOperator } from './keyed-reduce.ts';
 import { KeyedSumOperator } from './keyed-sum.ts';
 import type { StreamOperator } from './operator.ts';
+import { isPeriodic, PeriodicWindowOperator } from './periodic-window-operator.ts';
 import { CoProcessOperator, ProcessOperator } from './process.ts';
 import { DiscardOperator, SinkOperator } from './sinks.ts';
 import type { OpenSinkWriter } from './sinks.ts';
 import { TimestampsOperator, WatermarksOperator } from './watermarks.ts';
+import { WindowOperator } from './window-operator.ts';
+import type { WindowSpec } from './windowed-operator.ts';
 
 /** What the task supplies for the making of one operator. */
 export interface OperatorSurroundings {
@@ -57,6 +60,9 @@ export function createOperator(node: OperatorNode, spec: OperatorNodeSpec, aroun
       return new KeyedReduceOperator(name, spec.user, keyedInput(node, around));
     case 'keyed.aggregate':
       return createAggregate(node, spec.data, around);
+    case 'window':
+    case 'co.window':
+      return createWindow(node, spec, around);
     case 'process':
       return new ProcessOperator(name, spec.user, { keys, store: around.store });
     case 'co.map':
@@ -79,6 +85,14 @@ function createAggregate(node: OperatorNode, { op, field, first }: AggregateData
   const input = keyedInput(node, around);
   if (op === 'sum') return new KeyedSumOperator(node.name, { ...input, field, copy: around.copyInput });
   return new KeyedReduceOperator(node.name, { reduce: aggregation({ op, field, first }) }, input);
+}
+
+function createWindow(node: OperatorNode, spec: WindowSpec, around: OperatorSurroundings): StreamOperator {
+  const { store } = keyedInput(node, around);
+  const keys = node.keys.map((key) => present(key, `operator '${node.name}' has keyed inputs`));
+  const surroundings = { keys, store, inputType: around.inputType, copyInput: around.copyInput };
+  const Operator = isPeriodic(spec.user) ? PeriodicWindowOperator : WindowOperator;
+  return new Operator(node.name, spec, surroundings);
 }
 
 /** Only the writers of `print` are known to look at a record and let go: the others run user code or buffer. */

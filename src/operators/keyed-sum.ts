@@ -80,12 +80,13 @@ export class KeyedSumOperator extends FunctionOperator<Record<never, never>> {
   }
 }
 
-function fieldOf(record: unknown, field: AggregateData['field']): unknown {
+/** The field of a record; null: the record itself. */
+export function fieldOf(record: unknown, field: AggregateData['field']): unknown {
   return field === null ? record : (record as Fields | null | undefined)?.[field];
 }
 
 /** `0 +` a bigint is allowed: it checks the first record. */
-function plus(a: unknown, b: unknown, field: AggregateData['field']): number | bigint {
+export function plus(a: unknown, b: unknown, field: AggregateData['field']): number | bigint {
   if (typeof a === 'number' && typeof b === 'number') return a + b;
   if (typeof b === 'bigint' && (typeof a === 'bigint' || a === 0)) return BigInt(a) + b;
   const place = field === null ? 'the record' : `field '${field}'`;

@@ -1,20 +1,22 @@
 /** From the states that a user function declares to their handles. */
 import type { StateHandle, StateSpec } from '../graph/functions.ts';
-import type { KeyedStateStore } from './keyed-state-store.ts';
+import type { KeyedStateStore, StateOptions } from './keyed-state-store.ts';
 
 /** Declares a state of a user function in the store of its operator. */
-export function declareState(store: KeyedStateStore, name: string, spec: StateSpec): StateHandle<StateSpec> {
+export function declareState(
+  store: KeyedStateStore, name: string, spec: StateSpec, options: Pick<StateOptions, 'namespaced'> = {},
+): StateHandle<StateSpec> {
   switch (spec.kind) {
     case 'value':
-      return store.value(name, spec.type);
+      return store.value(name, spec.type, options);
     case 'list':
-      return store.list(name, spec.type);
+      return store.list(name, spec.type, options);
     case 'map':
-      return store.map(name, spec.keyType, spec.type);
+      return store.map(name, spec.keyType, spec.type, options);
     case 'reducing':
-      return store.reducing(name, spec.type, (accumulated, value) => spec.reduce(accumulated, value));
+      return store.reducing(name, spec.type, (accumulated, value) => spec.reduce(accumulated, value), options);
     case 'aggregating':
-      return store.aggregating(name, spec.type, spec.aggregate);
+      return store.aggregating(name, spec.type, spec.aggregate, options);
   }
 }
 
