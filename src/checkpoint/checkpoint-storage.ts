@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Random } from '../base/ports.ts';
 import type { StateHandle } from '../protocol/checkpoint.ts';
-import { ClusterError, errorInfo } from '../protocol/errors.ts';
+import { ClusterError, errorInfo, type ErrorCode } from '../protocol/errors.ts';
 import type { JobId } from '../protocol/ids.ts';
 import type { FileSystems } from '../storage/file-system.ts';
 import { METADATA_NAME, normalLocation, savepointDirectory, type CheckpointLayout } from './checkpoint-layout.ts';
@@ -20,6 +20,8 @@ export interface FoundCheckpoint {
 }
 
 const METADATA_SIZE_BYTES_MAX = 1024 * 1024 * 1024;
+/** Faults that say something of the file; others (storage out of reach) may pass. */
+const DAMAGE: readonly ErrorCode[] = ['CHECKPOINT_CORRUPT', 'FILE_NOT_FOUND', 'FILE_UNREADABLE'];
 const SAVEPOINT_NAMES_MAX = 10;
 /** Deletions at once. */
 const DELETIONS_MAX = 16;
@@ -126,8 +128,9 @@ export class CheckpointStorage {
       if (handle.kind === 'inline') checkInline(handle);
       else await this.verifyFile(handle, contents);
     } catch (thrown) {
+      const { code, message } = errorInfo(thrown, 'INTERNAL');
       const where = `the state of operator '${state.name}' (${state.operatorId}), subtask ${subtaskIndex}`;
-      throw new ClusterError('CHECKPOINT_CORRUPT', `${where} cannot be used: ${errorInfo(thrown).message}`, { cause: thrown });
+      throw new ClusterError(DAMAGE.includes(code) ? 'CHECKPOINT_CORRUPT' : code, `${where} cannot be used: ${message}`, { cause: thrown });
     }
   }
 

@@ -6,6 +6,7 @@ import type { Ports } from '../base/ports.ts';
 import type { JobGraph } from '../graph/job-graph.ts';
 import type { HaStores } from '../ha/high-availability.ts';
 import type { LeaderPermit } from '../ha/leader-permit.ts';
+import type { CheckpointSettings } from '../jobmaster/checkpoint-settings.ts';
 import { JobMaster } from '../jobmaster/job-master.ts';
 import type { JobDetails } from '../jobmaster/job-details.ts';
 import type { CollectingCoordinator, CoordinatorMaker } from '../jobmaster/operator-coordinator.ts';
@@ -15,6 +16,7 @@ import { ClusterError, errorFromInfo, errorInfo, type ErrorInfo } from '../proto
 import type { JobId } from '../protocol/ids.ts';
 import type { JobResult } from '../protocol/job-result.ts';
 import type { ResourceManager } from '../slots/resource-manager.ts';
+import type { FileSystems } from '../storage/file-system.ts';
 import { DispatcherCore, type DispatcherEffect, type DispatcherEvent } from './dispatcher.core.ts';
 import { JobArchive, type ArchivedJob, type JobArchiveOptions } from './job-archive.ts';
 
@@ -25,6 +27,8 @@ export interface DispatcherOptions {
   readonly stores: HaStores;
   readonly resourceManager: ResourceManager;
   readonly makeCoordinator: CoordinatorMaker;
+  /** Where checkpoints and savepoints lie. */
+  readonly files: FileSystems;
   readonly archive: JobArchiveOptions;
   /** Settings of one job, from its configuration over the cluster's. Throws CONFIG_INVALID. */
   readonly jobSettings: (configuration: Readonly<Record<string, string>>) => JobSettings;
@@ -34,6 +38,7 @@ export interface DispatcherOptions {
 export interface JobSettings {
   readonly restartStrategy: RestartStrategyOptions;
   readonly slotRequestTimeoutMs: number;
+  readonly checkpoints: CheckpointSettings;
 }
 
 /** Jobs that are not over. */
@@ -196,7 +201,7 @@ export class Dispatcher {
   }
 
   private runJob(jobId: JobId): void {
-    const { ports, loggers, permit, resourceManager, makeCoordinator, jobSettings } = this.options;
+    const { ports, loggers, permit, resourceManager, makeCoordinator, files, jobSettings } = this.options;
     const { sessionId } = permit;
     const job = this.held(jobId);
     loggers
@@ -212,7 +217,7 @@ export class Dispatcher {
     const onTerminated = (details: JobDetails): void => this.jobTerminated(jobId, details);
     const settings = jobSettings(job.jobGraph.configuration);
     job.jobMaster = new JobMaster({
-      jobGraph: job.jobGraph, ports, loggers, sessionId, resourceManager, makeCoordinator, onTerminated, ...settings
+      jobGraph: job.jobGraph, ports, loggers, sessionId, resourceManager, makeCoordinator, files, onTerminated, ...settings
     });
     job.jobMaster.start();
   }

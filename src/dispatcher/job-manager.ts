@@ -18,6 +18,7 @@ import type { HeartbeatOptions } from '../rpc/heartbeat.core.ts';
 import { spellAddress, type RpcAddress, type RpcListener, type RpcTransport } from '../rpc/transport.ts';
 import { ResourceManager } from '../slots/resource-manager.ts';
 import { ArtifactCache } from '../storage/artifact-cache.ts';
+import type { FileSystems } from '../storage/file-system.ts';
 import { BlobStore } from './blob-store.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type {
@@ -55,6 +56,8 @@ export interface JobManagerOptions {
   /** Null where no artifacts are built (registered programs only). */
   readonly programWorkers: ProgramWorkers | null;
   readonly makeCoordinator: CoordinatorMaker;
+  /** Where checkpoints and savepoints lie. */
+  readonly files: FileSystems;
   /** Effective cluster configuration, flat. */
   readonly configuration: Readonly<Record<string, string>>;
 }
@@ -200,14 +203,14 @@ export class JobManager implements JobManagerGateway {
   }
 
   private lead(permit: LeaderPermit): void {
-    const { ports, loggers, heartbeat, callTimeoutMs, evenlySpreadOut, stores, makeCoordinator, archive } = this.options;
+    const { ports, loggers, heartbeat, callTimeoutMs, evenlySpreadOut, stores, makeCoordinator, files, archive } = this.options;
     this.logGrant(permit);
     const readArtifact = this.blobs.read;
     const resourceManager = new ResourceManager({
       ports, loggers, term: permit.term, heartbeat, callTimeoutMs, evenlySpreadOut, readArtifact,
     });
     const jobSettings = (job: Readonly<Record<string, string>>) => jobSettingsOf({ ...this.configuration, ...job });
-    const dispatcher = new Dispatcher({ ports, loggers, permit, stores, resourceManager, makeCoordinator, archive, jobSettings });
+    const dispatcher = new Dispatcher({ ports, loggers, permit, stores, resourceManager, makeCoordinator, files, archive, jobSettings });
     this.leadership = { permit, resourceManager, dispatcher };
   }
 

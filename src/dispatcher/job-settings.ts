@@ -1,6 +1,7 @@
 /** From a job's configuration to what its JobMaster is configured with. */
 import { Configuration } from '../config/configuration.ts';
 import { options } from '../config/options.ts';
+import type { CheckpointSettings, InitialRestore } from '../jobmaster/checkpoint-settings.ts';
 import type { RestartStrategyOptions } from '../jobmaster/restart-strategy.core.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { JobSettings } from './dispatcher.ts';
@@ -9,14 +10,18 @@ import type { JobSettings } from './dispatcher.ts';
 export function jobSettingsOf(texts: Readonly<Record<string, string>>): JobSettings {
   const configuration = Configuration.of(texts);
   try {
-    return { restartStrategy: restartStrategyFrom(configuration), slotRequestTimeoutMs: configuration.get(options.slotRequestTimeout) };
+    return {
+      restartStrategy: restartStrategyFrom(configuration),
+      slotRequestTimeoutMs: configuration.get(options.slotRequestTimeout),
+      checkpoints: checkpointSettingsFrom(configuration),
+    };
   } catch (thrown) {
     throw new ClusterError('CONFIG_INVALID', `the job's configuration is invalid: ${String(thrown)}`, { cause: thrown });
   }
 }
 
 function restartStrategyFrom(configuration: Configuration): RestartStrategyOptions {
-  const kind = configuration.get(options.restartStrategy) ?? 'none';
+  const kind = configuration.get(options.restartStrategy) ?? (configuration.get(options.checkpointInterval) ? 'exponential-delay' : 'none');
   switch (kind) {
     case 'none':
       return { kind };
@@ -29,9 +34,59 @@ function restartStrategyFrom(configuration: Configuration): RestartStrategyOptio
         intervalMs: configuration.get(options.failureRateInterval),
         delayMs: configuration.get(options.failureRateDelay),
       };
-    default:
-      throw new ClusterError(
-        'CONFIG_INVALID', `restart-strategy.type: ${kind} is not available in this version; use none, fixed-delay or failure-rate`,
-      );
+    case 'exponential-delay':
+      return {
+        kind,
+        initialBackoffMs: configuration.get(options.exponentialInitialBackoff),
+        maxBackoffMs: configuration.get(options.exponentialMaxBackoff),
+        backoffMultiplier: configuration.get(options.exponentialMultiplier),
+        jitterFactor: configuration.get(options.exponentialJitter),
+        resetBackoffThresholdMs: configuration.get(options.exponentialResetThreshold),
+        attemptsMax: configuration.get(options.exponentialAttempts) ?? null,
+      };
   }
+}
+
+/** State of one operator in the JobManager's memory. Flink: `JobManagerCheckpointStorage.DEFAULT_MAX_STATE_SIZE`. */
+const MEMORY_STATE_SIZE_BYTES_MAX = 5 * 1024 * 1024;
+const HISTORY_MAX = 10;
+
+function checkpointSettingsFrom(configuration: Configuration): CheckpointSettings {
+  const storage = configuration.get(options.checkpointStorage);
+  const directory = storage === 'jobmanager' ? null : (configuration.get(options.checkpointDir) ?? null);
+  if (storage === 'filesystem' && directory === null) {
+    throw new ClusterError('CONFIG_INVALID', 'execution.checkpointing.storage: filesystem needs execution.checkpointing.dir');
+  }
+  const mode = configuration.get(options.checkpointMode);
+  const unaligned = configuration.get(options.unalignedCheckpoints) && mode === 'EXACTLY_ONCE';
+  return {
+    cadence: {
+      intervalMs: configuration.get(options.checkpointInterval) || null,
+      timeoutMs: configuration.get(options.checkpointTimeout),
+      minPauseMs: configuration.get(options.checkpointMinPause),
+      concurrentMax: unaligned ? 1 : configuration.get(options.checkpointsConcurrent),
+      tolerableFailures: configuration.get(options.checkpointTolerableFailures),
+    },
+    alignment: mode === 'EXACTLY_ONCE' ? 'exactly-once' : 'at-least-once',
+    unaligned,
+    alignedTimeoutMs: configuration.get(options.alignedCheckpointTimeout),
+    incremental: configuration.get(options.incrementalCheckpoints),
+    afterTasksFinish: configuration.get(options.checkpointsAfterFinish),
+    directory,
+    subDirectory: configuration.get(options.createCheckpointSubDir),
+    savepointDirectory: configuration.get(options.savepointDir) ?? null,
+    inlineSizeBytesMax: directory === null ? MEMORY_STATE_SIZE_BYTES_MAX : configuration.get(options.smallStateThreshold),
+    retainedMax: configuration.get(options.retainedCheckpoints),
+    retention: configuration.get(options.checkpointRetention),
+    stateBackend: configuration.get(options.stateBackend),
+    historyMax: HISTORY_MAX,
+    restore: initialRestoreFrom(configuration),
+  };
+}
+
+function initialRestoreFrom(configuration: Configuration): InitialRestore | null {
+  const path = configuration.get(options.startFromSavepoint);
+  if (path === undefined) return null;
+  const allowNonRestoredState = configuration.get(options.allowNonRestoredState);
+  return { path, allowNonRestoredState, claimMode: configuration.get(options.claimMode) };
 }

@@ -180,7 +180,7 @@ export class CheckpointCoordinatorCore {
       case 'prepared':
         return this.prepared(event.checkpointId);
       case 'prepareFailed':
-        return this.abort(event.checkpointId, 'triggerFailed', event.error);
+        return this.isPreparing(event.checkpointId) ? this.abort(event.checkpointId, 'triggerFailed', event.error) : [];
       case 'acknowledged':
         return this.acknowledged(event.attemptId, event.ack);
       case 'declined':
@@ -283,9 +283,13 @@ export class CheckpointCoordinatorCore {
     return [{ kind: 'prepare', pending, timeoutMs: this.cadence.timeoutMs }];
   }
 
+  private isPreparing(checkpointId: number): boolean {
+    return this.pending.get(checkpointId)?.stage === 'preparing';
+  }
+
   private prepared(checkpointId: number): CheckpointEffect[] {
     const pending = this.pending.get(checkpointId);
-    if (pending?.stage !== 'preparing') return [];
+    if (!pending || !this.isPreparing(checkpointId)) return [];
     pending.stage = 'collecting';
     return [{ kind: 'trigger', pending }];
   }

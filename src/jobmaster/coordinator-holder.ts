@@ -1,8 +1,14 @@
-/** The operator coordinators of one job: made with it, remade for regions that restart, closed with it. */
+/**
+ * The operator coordinators of one job: made with it, remade for regions that restart, closed with it.
+ *
+ * For a checkpoint each gives its snapshot. From then on what it says to its subtasks is held back until the triggers
+ * of that checkpoint are out: a split must not reach a reader before the barrier when the snapshot does not know of it.
+ */
 import type { JobGraph } from '../graph/job-graph.ts';
 import type { OperatorEvent, OperatorEventBody } from '../protocol/deployment.ts';
 import { ClusterError, errorInfo, type ErrorInfo } from '../protocol/errors.ts';
-import type { JobVertexId } from '../protocol/ids.ts';
+import type { JobVertexId, OperatorId } from '../protocol/ids.ts';
+import type { JsonValue } from '../protocol/json.ts';
 import {
   isCollecting,
   type CollectingCoordinator,
@@ -22,29 +28,37 @@ export interface CoordinatorHolderOptions {
 }
 
 interface Held {
-  readonly place: CoordinatedOperator;
+  readonly place: Omit<CoordinatedOperator, 'restored'>;
   coordinator: OperatorCoordinator | null;
+  /** Messages held back; null: they pass. */
+  heldBack: (() => void)[] | null;
 }
+
+/** Snapshots of coordinators, by operator id. */
+export type CoordinatorSnapshots = ReadonlyMap<OperatorId, JsonValue>;
 
 export class CoordinatorHolder {
   private readonly options: CoordinatorHolderOptions;
   /** By node id. */
   private readonly held: ReadonlyMap<number, Held>;
+  /** The checkpoint whose snapshots are being taken. */
+  private snapshotId: number | null = null;
 
   constructor(options: CoordinatorHolderOptions) {
     const { jobGraph } = options;
     this.options = options;
     const places = jobGraph.vertices.flatMap((vertex) => vertex.operators.map((operator) => ({ jobGraph, vertex, operator })));
-    this.held = new Map(places.map((place) => [place.operator.nodeId, { place, coordinator: null }]));
+    this.held = new Map(places.map((place) => [place.operator.nodeId, { place, coordinator: null, heldBack: null }]));
   }
 
-  /** Makes and starts the coordinators of all vertices, or of `vertices`. A fault fails the job. */
-  start(vertices: ReadonlySet<JobVertexId> | null): void {
+  /** Makes and starts the coordinators of all vertices, or of `vertices`, from their snapshots. A fault fails the job. */
+  start(vertices: ReadonlySet<JobVertexId> | null, restored: CoordinatorSnapshots): void {
     for (const held of this.held.values()) {
       if (vertices !== null && !vertices.has(held.place.vertex.id)) continue;
       this.guard(() => {
         held.coordinator?.close();
-        held.coordinator = this.make(held.place);
+        held.heldBack = null;
+        held.coordinator = this.make(held, restored.get(held.place.operator.operatorId) ?? null);
         held.coordinator?.start();
       });
     }
@@ -57,6 +71,25 @@ export class CoordinatorHolder {
   onSubtaskFailed(vertexId: JobVertexId, subtaskIndex: number, reason: ErrorInfo): void {
     for (const { place, coordinator } of this.held.values()) {
       if (place.vertex.id === vertexId) this.guard(() => coordinator?.onSubtaskFailed(subtaskIndex, reason));
+    }
+  }
+
+  /** The snapshots of all coordinators, for one checkpoint at a time; messages to subtasks are held back until `release`. */
+  async snapshot(checkpointId: number): Promise<CoordinatorSnapshots> {
+    this.snapshotId = checkpointId;
+    const taken = new Map<OperatorId, JsonValue>();
+    await Promise.all([...this.held.values()].map((held) => this.snapshotOf(held, checkpointId, taken)));
+    return taken;
+  }
+
+  /** Lets the messages pass that were held back for this checkpoint, in order. Idempotent. */
+  release(checkpointId: number): void {
+    if (this.snapshotId !== checkpointId) return;
+    this.snapshotId = null;
+    for (const held of this.held.values()) {
+      const messages = held.heldBack ?? [];
+      held.heldBack = null;
+      for (const send of messages) send();
     }
   }
 
@@ -80,11 +113,29 @@ export class CoordinatorHolder {
     for (const { coordinator } of this.held.values()) coordinator?.close();
   }
 
-  private make(place: CoordinatedOperator): OperatorCoordinator | null {
-    const { vertex, operator } = place;
-    return this.options.make(place, {
-      sendToSubtask: (subtaskIndex, body) => this.options.send({ vertexId: vertex.id, subtaskIndex, nodeId: operator.nodeId }, body),
+  private make(held: Held, restored: JsonValue | null): OperatorCoordinator | null {
+    const { vertex, operator } = held.place;
+    return this.options.make({ ...held.place, restored }, {
+      sendToSubtask: (subtaskIndex, body) => {
+        const send = (): void => this.options.send({ vertexId: vertex.id, subtaskIndex, nodeId: operator.nodeId }, body);
+        if (held.heldBack === null) send();
+        else held.heldBack.push(send);
+      },
       fail: this.options.fail,
+    });
+  }
+
+  /** Never resolves when the coordinator dies on the way: the checkpoint expires, or the job fails of it. */
+  private snapshotOf(held: Held, checkpointId: number, taken: Map<OperatorId, JsonValue>): Promise<void> {
+    const { coordinator } = held;
+    return new Promise((resolve) => {
+      if (!coordinator?.snapshot) return resolve();
+      this.guard(() => coordinator.snapshot?.(checkpointId, (state) => {
+        if (held.coordinator !== coordinator || this.snapshotId !== checkpointId) return;
+        held.heldBack ??= [];
+        taken.set(held.place.operator.operatorId, state);
+        resolve();
+      }));
     });
   }
 

@@ -17,11 +17,11 @@ export interface CoordinatorSurroundings {
 /** Makes the coordinators of sources and collect sinks; other operators have none. */
 export function coordinatorMaker({ ports, files, custom }: CoordinatorSurroundings): CoordinatorMaker {
   return (place, context) => {
-    const { operator, vertex } = place;
+    const { operator, vertex, restored } = place;
     if (operator.kind === 'sink.collect') return new CollectCoordinator(String(operator.data['id']), ports, context);
     if (operator.kind === 'source.custom') return custom(place, context);
     if (!operator.kind.startsWith('source.')) return null;
-    const core = enumeratorOf(operator, vertex.parallelism, null);
+    const core = enumeratorOf(operator, vertex.parallelism, restored);
     return new SourceCoordinator({ core, name: operator.name, clock: ports.clock, files }, context);
   };
 }

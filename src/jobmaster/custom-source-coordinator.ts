@@ -4,8 +4,9 @@
  */
 import type { OperatorEvent } from '../protocol/deployment.ts';
 import { errorInfo, type ErrorInfo } from '../protocol/errors.ts';
+import type { JsonValue } from '../protocol/json.ts';
 import type { CoordinatorContext, OperatorCoordinator } from './operator-coordinator.ts';
-import type { EnumeratorCommand, EnumeratorHost, SendToReader } from './enumerator-host.ts';
+import type { EnumeratorCommand, EnumeratorHost, EnumeratorOutlet } from './enumerator-host.ts';
 
 /** Where an enumerator runs. */
 export interface EnumeratorRunner {
@@ -15,18 +16,19 @@ export interface EnumeratorRunner {
 }
 
 /** What a runner reports. */
-export interface EnumeratorListener {
-  readonly send: SendToReader;
+export interface EnumeratorListener extends EnumeratorOutlet {
   fail(error: ErrorInfo): void;
 }
 
 export class CustomSourceCoordinator implements OperatorCoordinator {
   private readonly runner: EnumeratorRunner;
+  private readonly snapshots = new Map<number, (state: JsonValue) => void>();
   private closed = false;
 
   constructor(context: CoordinatorContext, run: (listener: EnumeratorListener) => EnumeratorRunner) {
     this.runner = run({
       send: (subtaskIndex, body) => (this.closed ? undefined : context.sendToSubtask(subtaskIndex, body)),
+      snapshotTaken: (checkpointId, state) => this.snapshotTaken(checkpointId, state),
       fail: (error) => (this.closed ? undefined : context.fail(error)),
     });
   }
@@ -44,16 +46,28 @@ export class CustomSourceCoordinator implements OperatorCoordinator {
     this.runner.post({ kind: 'subtaskFailed', subtaskIndex });
   }
 
+  snapshot(checkpointId: number, answer: (state: JsonValue) => void): void {
+    this.snapshots.set(checkpointId, answer);
+    this.runner.post({ kind: 'snapshot', checkpointId });
+  }
+
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    this.snapshots.clear();
     this.runner.close();
+  }
+
+  private snapshotTaken(checkpointId: number, state: JsonValue): void {
+    const answer = this.snapshots.get(checkpointId);
+    this.snapshots.delete(checkpointId);
+    answer?.(state);
   }
 }
 
 /** Runs the enumerator of a program that is registered in this process. */
-export function runInline(makeHost: (send: SendToReader) => EnumeratorHost, listener: EnumeratorListener): EnumeratorRunner {
-  const host = makeHost(listener.send);
+export function runInline(makeHost: (outlet: EnumeratorOutlet) => EnumeratorHost, listener: EnumeratorListener): EnumeratorRunner {
+  const host = makeHost(listener);
   const post = (command: EnumeratorCommand): void => {
     host.handle(command).catch((thrown: unknown) => listener.fail(errorInfo(thrown)));
   };

@@ -23,19 +23,19 @@ export function customSources(surroundings: CustomSourceSurroundings): Coordinat
 }
 
 function runEnumerator(surroundings: CustomSourceSurroundings, place: CoordinatedOperator, listener: EnumeratorListener): EnumeratorRunner {
-  const { jobGraph, vertex, operator: { nodeId } } = place;
+  const { jobGraph, vertex, operator: { nodeId }, restored } = place;
   const { program, args, configuration } = jobGraph;
   const settings = { args, configuration };
   if (program.kind === 'artifact') {
     const path = requirePath(surroundings, program.artifactId);
     return surroundings.workers.run(
-      path.then((artifactPath) => ({ artifactPath, settings, nodeId, parallelism: vertex.parallelism })), listener,
+      path.then((artifactPath) => ({ artifactPath, settings, nodeId, parallelism: vertex.parallelism, restored })), listener,
     );
   }
   const registered = surroundings.registeredProgram(program.id);
   if (registered === null) throw new ClusterError('ARTIFACT_NOT_FOUND', `no program '${program.id}' is registered in this process`);
   const source = customSourceOf(buildProgram(registered, settings), nodeId);
-  return runInline((send) => new EnumeratorHost(source, vertex.parallelism, send), listener);
+  return runInline((outlet) => new EnumeratorHost(source, vertex.parallelism, outlet, restored), listener);
 }
 
 async function requirePath(surroundings: CustomSourceSurroundings, artifactId: ArtifactId): Promise<string> {

@@ -17,10 +17,16 @@ export type EnumeratorCommand =
   | { readonly kind: 'splitRequest'; readonly subtaskIndex: number }
   | { readonly kind: 'sourceEvent'; readonly subtaskIndex: number; readonly event: JsonValue }
   | { readonly kind: 'subtaskFailed'; readonly subtaskIndex: number }
+  /** Answered by `EnumeratorOutlet.snapshotTaken`. */
+  | { readonly kind: 'snapshot'; readonly checkpointId: number }
   | { readonly kind: 'close' };
 
-/** Sends to the reader of a subtask. */
-export type SendToReader = (subtaskIndex: number, body: OperatorEventBody) => void;
+/** Where an enumerator's words go. */
+export interface EnumeratorOutlet {
+  /** To the reader of a subtask. */
+  send(subtaskIndex: number, body: OperatorEventBody): void;
+  snapshotTaken(checkpointId: number, state: JsonValue): void;
+}
 
 /** The user's source at a node of a rebuilt graph. */
 export function customSourceOf(graph: StreamGraph, nodeId: number): Source<unknown> {
@@ -33,17 +39,18 @@ export function customSourceOf(graph: StreamGraph, nodeId: number): Source<unkno
 
 export class EnumeratorHost {
   private readonly parallelism: number;
-  private readonly send: SendToReader;
+  private readonly outlet: EnumeratorOutlet;
   private readonly enumerator: SplitEnumerator;
   private readonly readers = new Set<number>();
   /** What each subtask was given. */
   private readonly assigned = new Map<number, SourceSplit[]>();
   private last: Promise<void> = Promise.resolve();
 
-  constructor(source: Source<unknown>, parallelism: number, send: SendToReader) {
+  /** `restored`: what a former enumerator's `snapshot` gave, or null. */
+  constructor(source: Source<unknown>, parallelism: number, outlet: EnumeratorOutlet, restored: JsonValue | null) {
     this.parallelism = parallelism;
-    this.send = send;
-    this.enumerator = source.createEnumerator(this.context(), null);
+    this.outlet = outlet;
+    this.enumerator = source.createEnumerator(this.context(), restored);
   }
 
   /** Rejects with what the enumerator threw; so does every later command, except `close`. */
@@ -66,6 +73,8 @@ export class EnumeratorHost {
         return this.enumerator.onEvent?.(command.subtaskIndex, command.event);
       case 'subtaskFailed':
         return this.takeBack(command.subtaskIndex);
+      case 'snapshot':
+        return this.outlet.snapshotTaken(command.checkpointId, this.enumerator.snapshot());
       case 'close':
         return this.enumerator.close?.();
     }
@@ -83,13 +92,13 @@ export class EnumeratorHost {
       parallelism: this.parallelism,
       registeredReaders: () => [...this.readers].toSorted((a, b) => a - b),
       assignSplit: (split, subtaskIndex) => this.assign(split, subtaskIndex),
-      signalNoMoreSplits: (subtaskIndex) => this.send(this.registered(subtaskIndex), { kind: 'noMoreSplits' }),
-      sendEvent: (subtaskIndex, event) => this.send(this.registered(subtaskIndex), { kind: 'sourceEvent', event }),
+      signalNoMoreSplits: (subtaskIndex) => this.outlet.send(this.registered(subtaskIndex), { kind: 'noMoreSplits' }),
+      sendEvent: (subtaskIndex, event) => this.outlet.send(this.registered(subtaskIndex), { kind: 'sourceEvent', event }),
     };
   }
 
   private assign(split: SourceSplit, subtaskIndex: number): void {
-    this.send(this.registered(subtaskIndex), { kind: 'addSplits', splits: [split] });
+    this.outlet.send(this.registered(subtaskIndex), { kind: 'addSplits', splits: [split] });
     const held = this.assigned.get(subtaskIndex);
     if (held === undefined) this.assigned.set(subtaskIndex, [split]);
     else held.push(split);

@@ -3,7 +3,9 @@ import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import { present } from '../base/assert.ts';
 import { buildProgram, loadProgram } from '../graph/program.ts';
+import type { OperatorEventBody } from '../protocol/deployment.ts';
 import { errorInfo } from '../protocol/errors.ts';
+import type { JsonValue } from '../protocol/json.ts';
 import { customSourceOf, EnumeratorHost, type EnumeratorCommand } from './enumerator-host.ts';
 import type { EnumeratorWork, FromEnumerator } from './enumerator-worker.ts';
 
@@ -19,8 +21,12 @@ port.on('message', (command: EnumeratorCommand) => {
     .then(say);
 });
 
-async function makeHost({ artifactPath, settings, nodeId, parallelism }: EnumeratorWork): Promise<EnumeratorHost> {
+async function makeHost({ artifactPath, settings, nodeId, parallelism, restored }: EnumeratorWork): Promise<EnumeratorHost> {
   const program = await loadProgram(pathToFileURL(artifactPath).href);
   const source = customSourceOf(buildProgram(program, settings), nodeId);
-  return new EnumeratorHost(source, parallelism, (subtaskIndex, body) => say({ kind: 'send', subtaskIndex, body }));
+  const outlet = {
+    send: (subtaskIndex: number, body: OperatorEventBody) => say({ kind: 'send', subtaskIndex, body }),
+    snapshotTaken: (checkpointId: number, state: JsonValue) => say({ kind: 'snapshotTaken', checkpointId, state }),
+  };
+  return new EnumeratorHost(source, parallelism, outlet, restored);
 }

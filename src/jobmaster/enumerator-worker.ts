@@ -8,6 +8,7 @@ import type { Clock, Timer } from '../base/ports.ts';
 import type { BuildSettings } from '../graph/stream-graph.ts';
 import type { OperatorEventBody } from '../protocol/deployment.ts';
 import { ClusterError, errorInfo, type ErrorInfo } from '../protocol/errors.ts';
+import type { JsonValue } from '../protocol/json.ts';
 import type { EnumeratorListener, EnumeratorRunner } from './custom-source-coordinator.ts';
 import type { EnumeratorCommand } from './enumerator-host.ts';
 
@@ -17,11 +18,13 @@ export interface EnumeratorWork {
   readonly settings: BuildSettings;
   readonly nodeId: number;
   readonly parallelism: number;
+  readonly restored: JsonValue | null;
 }
 
 /** Worker → main thread. */
 export type FromEnumerator =
   | { readonly kind: 'send'; readonly subtaskIndex: number; readonly body: OperatorEventBody }
+  | { readonly kind: 'snapshotTaken'; readonly checkpointId: number; readonly state: JsonValue }
   /** The oldest command that was posted has been handled. */
   | { readonly kind: 'handled' }
   | { readonly kind: 'failed'; readonly error: ErrorInfo };
@@ -126,6 +129,7 @@ class EnumeratorThread implements EnumeratorRunner {
     if (this.state === 'ended') return;
     if (message.kind === 'failed') return this.fail(message.error);
     if (message.kind === 'send') return this.listener.send(message.subtaskIndex, message.body);
+    if (message.kind === 'snapshotTaken') return this.listener.snapshotTaken(message.checkpointId, message.state);
     this.unhandled -= 1;
     if (this.state === 'closing') return this.unhandled === 0 ? this.end() : undefined;
     this.deadline?.cancel();

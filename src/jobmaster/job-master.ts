@@ -6,13 +6,18 @@ import { unreachable } from '../base/assert.ts';
 import type { Logger, LoggerSource } from '../base/log.ts';
 import { Mailbox } from '../base/mailbox.ts';
 import type { Ports, Timer } from '../base/ports.ts';
+import { CheckpointStorage } from '../checkpoint/checkpoint-storage.ts';
 import type { JobGraph } from '../graph/job-graph.ts';
+import type { TaskCheckpointAck } from '../protocol/checkpoint.ts';
 import type { ExecutionReport, OperatorEvent, OperatorEventBody } from '../protocol/deployment.ts';
-import { ClusterError, errorFromInfo, errorInfo, type ErrorInfo } from '../protocol/errors.ts';
-import type { AllocationId, JobVertexId, LeaderSessionId, ResourceId } from '../protocol/ids.ts';
+import { ClusterError, errorFromInfo, errorInfo, type ErrorCode, type ErrorInfo } from '../protocol/errors.ts';
+import type { AllocationId, ExecutionAttemptId, JobVertexId, LeaderSessionId, ResourceId } from '../protocol/ids.ts';
 import { isGloballyTerminal, isTerminalExecutionState } from '../protocol/states.ts';
 import type { JobListener, ResourceManager } from '../slots/resource-manager.ts';
 import type { PooledSlot } from '../slots/slot-pool.core.ts';
+import type { FileSystems } from '../storage/file-system.ts';
+import { CheckpointCoordinator } from './checkpoint-coordinator.ts';
+import type { CheckpointSettings } from './checkpoint-settings.ts';
 import { CoordinatorHolder } from './coordinator-holder.ts';
 import { spellExecution, spellLocation, type Execution } from './execution-graph.core.ts';
 import type { JobDetails } from './job-details.ts';
@@ -29,6 +34,8 @@ export interface JobMasterOptions {
   readonly restartStrategy: RestartStrategyOptions;
   readonly slotRequestTimeoutMs: number;
   readonly makeCoordinator: CoordinatorMaker;
+  readonly checkpoints: CheckpointSettings;
+  readonly files: FileSystems;
   /** The job is globally terminal. Called once. */
   readonly onTerminated: (details: JobDetails) => void;
 }
@@ -40,6 +47,7 @@ export class JobMaster implements JobListener {
   private readonly options: JobMasterOptions;
   private readonly core: SchedulerCore;
   private readonly coordinators: CoordinatorHolder;
+  private readonly checkpoints: CheckpointCoordinator;
   private readonly mailbox = new Mailbox<SchedulerEvent>(MAILBOX_CAPACITY);
   private readonly timers = new Set<Timer>();
   private readonly log: Logger;
@@ -49,20 +57,35 @@ export class JobMaster implements JobListener {
 
   constructor(options: JobMasterOptions) {
     const { jobGraph, ports, loggers, slotRequestTimeoutMs } = options;
-    const restartStrategy = restartStrategyOf(options.restartStrategy);
+    const restartStrategy = restartStrategyOf(options.restartStrategy, () => ports.random.unit());
     this.options = options;
     this.jobGraph = jobGraph;
     this.log = loggers.logger('org.apache.flink.runtime.jobmaster.JobMaster');
     this.graphLog = loggers.logger('org.apache.flink.runtime.executiongraph.ExecutionGraph');
     this.lastChangeMs = ports.clock.nowMs();
     this.core = new SchedulerCore(
-      { jobGraph, executionGraphId: ports.random.hex(16), restartStrategy, slotRequestTimeoutMs }, this.lastChangeMs,
+      {
+        jobGraph, executionGraphId: ports.random.hex(16), restartStrategy, slotRequestTimeoutMs,
+        restoreOf: (execution) => this.checkpoints.restoreOf(execution),
+      },
+      this.lastChangeMs,
     );
     this.coordinators = new CoordinatorHolder({
       jobGraph,
       make: options.makeCoordinator,
       send: (target, body) => this.sendToSubtask(target, body),
       fail: (error) => this.mailbox.post({ kind: 'failJob', error }),
+    });
+    this.checkpoints = new CheckpointCoordinator({
+      jobGraph,
+      ports,
+      loggers,
+      settings: options.checkpoints,
+      storage: new CheckpointStorage(options.files, ports.random),
+      executions: () => this.core.graph.executions(),
+      coordinators: this.coordinators,
+      call: (resourceId, act, onFault) => this.call(resourceId, act, onFault),
+      failJob: (error) => this.mailbox.post({ kind: 'failJob', error }),
     });
     this.logInitialization(restartStrategy.description);
   }
@@ -72,11 +95,19 @@ export class JobMaster implements JobListener {
     const { resourceManager, sessionId } = this.options;
     this.log.info(`Starting execution of job '${name}' (${jobId}) under job master id ${sessionId.replaceAll('-', '')}.`);
     resourceManager.addJob(jobId, this);
-    this.coordinators.start(null);
+    this.finished = this.run();
+    if (this.options.checkpoints.restore === null) return this.startScheduling();
+    void this.checkpoints.recover().then(
+      () => this.startScheduling(),
+      (thrown: unknown) => this.mailbox.post({ kind: 'failJob', error: errorInfo(thrown, 'INTERNAL'), isFinal: true }),
+    );
+  }
+
+  private startScheduling(): void {
+    this.coordinators.start(null, this.checkpoints.coordinatorSnapshots);
     const strategy = 'org.apache.flink.runtime.scheduler.strategy.PipelinedRegionSchedulingStrategy';
     this.log.info(`Starting scheduling with scheduling strategy [${strategy}]`);
     this.mailbox.post({ kind: 'start' });
-    this.finished = this.run();
   }
 
   cancel(): void {
@@ -101,6 +132,7 @@ export class JobMaster implements JobListener {
   async close(): Promise<void> {
     this.stopTimers();
     this.coordinators.close();
+    this.checkpoints.close();
     this.mailbox.close();
     await this.finished;
   }
@@ -134,7 +166,17 @@ export class JobMaster implements JobListener {
   }
 
   operatorEvent(event: OperatorEvent): void {
-    if (this.core.graph.execution(event.attemptId)) this.coordinators.onOperatorEvent(event);
+    if (!this.core.graph.execution(event.attemptId)) return;
+    if (event.body.kind === 'endOfData') this.checkpoints.endOfData(event.attemptId);
+    else this.coordinators.onOperatorEvent(event);
+  }
+
+  checkpointAcknowledged(attemptId: ExecutionAttemptId, ack: TaskCheckpointAck): void {
+    this.checkpoints.acknowledged(attemptId, ack);
+  }
+
+  checkpointDeclined(attemptId: ExecutionAttemptId, checkpointId: number, error: ErrorInfo): void {
+    this.checkpoints.declined(attemptId, checkpointId, error);
   }
 
   private async run(): Promise<void> {
@@ -147,9 +189,11 @@ export class JobMaster implements JobListener {
     const { jobId } = this.jobGraph;
     switch (effect.kind) {
       case 'jobStatus':
-        return this.logJobStatus(effect);
+        this.logJobStatus(effect);
+        return this.checkpoints.jobStatusChanged(effect.to);
       case 'executionState':
-        return this.logExecutionState(effect);
+        this.logExecutionState(effect);
+        return effect.to === 'FINISHED' ? this.checkpoints.taskFinished(effect.execution.attemptId) : undefined;
       case 'declareSlots':
         return effect.count > 0 ? this.options.resourceManager.declareSlots(jobId, effect.count) : undefined; // 0: `removeJob` says it.
       case 'returnSlot':
@@ -164,8 +208,8 @@ export class JobMaster implements JobListener {
         return this.cancelTask(effect.execution);
       case 'subtaskFailed':
         return this.coordinators.onSubtaskFailed(effect.execution.vertex.id, effect.execution.subtaskIndex, effect.error);
-      case 'regionReset':
-        return this.coordinators.start(effect.vertices);
+      case 'restore':
+        return this.restore(effect);
       case 'restarting':
         return this.logRestart(effect.taskCount, effect.failed);
       case 'terminated':
@@ -176,6 +220,21 @@ export class JobMaster implements JobListener {
       default:
         return unreachable(effect, 'scheduler effect');
     }
+  }
+
+  /** The failure that led here may be that of a damaged checkpoint: then each of its bytes is looked at. */
+  private restore({ round, vertices }: Extract<SchedulerEffect, { kind: 'restore' }>): void {
+    const isSuspicious = hasCode(this.details().failures[0]?.error, 'CHECKPOINT_CORRUPT');
+    void this.checkpoints.restore(isSuspicious).then(
+      () => {
+        this.coordinators.start(vertices, this.checkpoints.coordinatorSnapshots);
+        this.mailbox.post({ kind: 'restored', round });
+      },
+      (thrown: unknown) => {
+        const error = errorInfo(thrown, 'INTERNAL');
+        this.mailbox.post({ kind: 'failJob', error, isFinal: error.code === 'CHECKPOINT_CORRUPT' });
+      },
+    );
   }
 
   private deploy({ resourceId, tasks }: Extract<SchedulerEffect, { kind: 'deploy' }>): void {
@@ -252,8 +311,9 @@ export class JobMaster implements JobListener {
       'No state backend has been configured, using default (HashMap) org.apache.flink.runtime.state.hashmap.HashMapStateBackend',
     );
     this.log.info('State backend loader loads the state backend as HashMapStateBackend');
-    this.log.info("Checkpoint storage is set to 'jobmanager'");
-    this.log.info('No checkpoint found during restore.');
+    const { directory, restore } = this.options.checkpoints;
+    this.log.info(`Checkpoint storage is set to ${directory === null ? "'jobmanager'" : `'filesystem': (checkpoints "${directory}")`}`);
+    if (restore === null) this.log.info('No checkpoint found during restore.');
     const failover = 'org.apache.flink.runtime.executiongraph.failover.RestartPipelinedRegionFailoverStrategy';
     this.log.info(`Using failover strategy ${failover}@${this.core.graph.id.slice(0, 8)} for ${name} (${jobId}).`);
   }
@@ -288,6 +348,10 @@ export class JobMaster implements JobListener {
     const why = failed ? `the failed task ${failed.attemptId}` : 'from a global failure';
     this.log.info(`${taskCount} tasks will be restarted to recover ${why}.`);
   }
+}
+
+function hasCode(error: ErrorInfo | undefined, code: ErrorCode): boolean {
+  return error !== undefined && (error.code === code || hasCode(error.cause, code));
 }
 
 /** A TaskManager that is gone is named as such, with the lost call as the cause; what it refused stays as it said it. */

@@ -14,6 +14,11 @@ export interface OperatorCoordinator {
   onOperatorEvent(event: OperatorEvent): void;
   /** The subtask's attempt is gone; what it held comes back. */
   onSubtaskFailed(subtaskIndex: number, reason: ErrorInfo): void;
+  /**
+   * Answers, once, what the coordinator's successor resumes from: everything that it has sent to its subtasks before belongs
+   * to this, nothing that it sends after. Absent: it keeps nothing.
+   */
+  snapshot?(checkpointId: number, answer: (state: JsonValue) => void): void;
   /** Idempotent. */
   close(): void;
 }
@@ -41,6 +46,8 @@ export interface CoordinatedOperator {
   readonly jobGraph: JobGraph;
   readonly vertex: JobVertex;
   readonly operator: ChainedOperator;
+  /** What `snapshot` answered for the checkpoint that the job goes on from; null: it begins anew. */
+  readonly restored: JsonValue | null;
 }
 
 /** Makes the coordinator of an operator; null when it needs none. */

@@ -15,6 +15,7 @@
  */
 import { present } from '../base/assert.ts';
 import type { JobGraph } from '../graph/job-graph.ts';
+import type { TaskRestore } from '../protocol/checkpoint.ts';
 import type { ExecutionReport, TaskDeployment } from '../protocol/deployment.ts';
 import type { ErrorInfo } from '../protocol/errors.ts';
 import type { AllocationId, ExecutionAttemptId, Generation, JobVertexId, ResourceId } from '../protocol/ids.ts';
@@ -34,8 +35,10 @@ export type SchedulerEvent =
   /** The TaskManager did not take the deployment, or does not know the attempt any more. */
   | { readonly kind: 'attemptLost'; readonly attemptId: ExecutionAttemptId; readonly error: ErrorInfo }
   | { readonly kind: 'cancel' }
-  /** A failure of the job as a whole: an operator coordinator, its initialization. */
-  | { readonly kind: 'failJob'; readonly error: ErrorInfo }
+  /** A failure of the job as a whole: an operator coordinator, its initialization. `isFinal`: another attempt would fail alike. */
+  | { readonly kind: 'failJob'; readonly error: ErrorInfo; readonly isFinal?: boolean }
+  /** The state of the regions that restart is ready for their new attempts. */
+  | { readonly kind: 'restored'; readonly round: number }
   | { readonly kind: 'restartTimerFired'; readonly round: number };
 
 export type SchedulerEffect =
@@ -50,7 +53,8 @@ export type SchedulerEffect =
   | { readonly kind: 'cancelTask'; readonly execution: Execution }
   /** For the operator coordinators. */
   | { readonly kind: 'subtaskFailed'; readonly execution: Execution; readonly error: ErrorInfo }
-  | { readonly kind: 'regionReset'; readonly vertices: ReadonlySet<JobVertexId> }
+  /** All attempts of these vertices are gone. Answered by `restored` with the round (or `failJob`); new attempts follow then. */
+  | { readonly kind: 'restore'; readonly round: number; readonly vertices: ReadonlySet<JobVertexId> }
   | { readonly kind: 'restarting'; readonly taskCount: number; readonly failed: Execution | null }
   | { readonly kind: 'startRestartTimer'; readonly round: number; readonly delayMs: number }
   | { readonly kind: 'terminated'; readonly error: ErrorInfo | null };
@@ -59,6 +63,8 @@ export interface SchedulerOptions {
   readonly jobGraph: JobGraph;
   readonly executionGraphId: string;
   readonly restartStrategy: RestartStrategy;
+  /** What a new attempt begins from. */
+  readonly restoreOf: (execution: Execution) => TaskRestore | null;
   /** For messages: `slot.request.timeout`. */
   readonly slotRequestTimeoutMs: number;
 }
@@ -75,6 +81,8 @@ export class SchedulerCore {
   private round = 0;
   private generation = 1;
   private restartDelayPassed = false;
+  /** The round whose restore is under way; null: none is. */
+  private restoring: number | null = null;
   private failure: ErrorInfo | null = null;
   private nowMs: number;
 
@@ -111,7 +119,9 @@ export class SchedulerCore {
       case 'cancel':
         return this.cancel();
       case 'failJob':
-        return this.fail(event.error, null);
+        return event.isFinal ? this.failFinally(event.error) : this.fail(event.error, null);
+      case 'restored':
+        return this.restored(event.round);
       case 'restartTimerFired':
         return this.restartTimerFired(event.round);
     }
@@ -141,7 +151,9 @@ export class SchedulerCore {
     const transitions = scheduled.map((execution) => this.switch(execution, 'DEPLOYING'));
     const lookup = (vertexId: JobVertexId, subtaskIndex: number): Execution => this.graph.executionOf(vertexId, subtaskIndex);
     const deploys = [...this.byTaskManager(scheduled)].map(([resourceId, executions]): SchedulerEffect => {
-      const tasks = executions.map((execution) => ({ execution, deployment: deploymentOf(this.options.jobGraph, execution, lookup) }));
+      const tasks = executions.map((execution) => {
+        return { execution, deployment: deploymentOf(this.options.jobGraph, execution, lookup, this.options.restoreOf(execution)) };
+      });
       return { kind: 'deploy', resourceId, tasks };
     });
     return [...transitions, ...deploys];
@@ -218,9 +230,14 @@ export class SchedulerCore {
     return delayMs === null ? this.failForGood(error) : this.beginRestart(execution, delayMs);
   }
 
-  private failForGood(error: ErrorInfo): SchedulerEffect[] {
-    const { description } = this.options.restartStrategy;
-    const message = `Recovery is suppressed by ${description}`;
+  private failFinally(error: ErrorInfo): SchedulerEffect[] {
+    if (this.graph.status === 'CANCELLING' || this.graph.status === 'FAILING') return [];
+    this.graph.recordFailure({ error, timestampMs: this.nowMs, taskName: null, location: null });
+    return this.failForGood(error, 'the failure itself: another attempt would fail alike');
+  }
+
+  private failForGood(error: ErrorInfo, suppressedBy = this.options.restartStrategy.description): SchedulerEffect[] {
+    const message = `Recovery is suppressed by ${suppressedBy}`;
     this.failure = { code: 'JOB_FAILED', className: 'JobException', message, stack: '', cause: error };
     this.restarting.clear();
     return [this.graph.switchJob('FAILING', this.nowMs, this.failure), ...this.cancelAttempts(() => true)];
@@ -232,6 +249,7 @@ export class SchedulerCore {
     const isGoingDown = (execution: Execution): boolean => this.restarting.has(execution.vertex.id);
     const taskCount = this.graph.executions().filter(isGoingDown).length;
     this.restartDelayPassed = false;
+    this.restoring = null;
     const status = this.graph.status === 'RESTARTING' ? [] : [this.graph.switchJob('RESTARTING', this.nowMs)];
     return [
       { kind: 'restarting', taskCount, failed },
@@ -273,12 +291,20 @@ export class SchedulerCore {
 
   private restartWhenDown(): SchedulerEffect[] {
     const down = this.graph.executions().filter(({ vertex }) => this.restarting.has(vertex.id));
-    if (!this.restartDelayPassed || !down.every(({ state }) => isTerminalExecutionState(state))) return [];
-    const vertices = new Set(this.restarting);
+    const isReady = this.restartDelayPassed && down.every(({ state }) => isTerminalExecutionState(state));
+    if (!isReady || this.restoring !== null) return [];
+    this.restoring = this.round;
+    return [{ kind: 'restore', round: this.round, vertices: new Set(this.restarting) }];
+  }
+
+  private restored(round: number): SchedulerEffect[] {
+    if (this.graph.status !== 'RESTARTING' || this.restoring !== round) return [];
+    const down = this.graph.executions().filter(({ vertex }) => this.restarting.has(vertex.id));
     this.restarting.clear();
     this.restartDelayPassed = false;
+    this.restoring = null;
     this.graph.resetForRestart(down, ++this.generation as Generation, this.nowMs);
-    return [this.graph.switchJob('RUNNING', this.nowMs), { kind: 'regionReset', vertices }, ...this.requestSlots()];
+    return [this.graph.switchJob('RUNNING', this.nowMs), ...this.requestSlots()];
   }
 
   private terminate(status: 'FINISHED' | 'CANCELED' | 'FAILED'): SchedulerEffect[] {

@@ -6,6 +6,7 @@ import { unreachable } from '../base/assert.ts';
 import type { Clock, Timer } from '../base/ports.ts';
 import type { OperatorEvent } from '../protocol/deployment.ts';
 import { ClusterError, errorInfo, type ErrorInfo } from '../protocol/errors.ts';
+import type { JsonValue } from '../protocol/json.ts';
 import { listInputFiles } from '../storage/file-listing.ts';
 import type { FileSystems } from '../storage/file-system.ts';
 import type { CoordinatorContext, OperatorCoordinator } from './operator-coordinator.ts';
@@ -43,6 +44,10 @@ export class SourceCoordinator implements OperatorCoordinator {
 
   onSubtaskFailed(subtaskIndex: number, _reason: ErrorInfo): void {
     this.step({ kind: 'subtaskFailed', subtaskIndex });
+  }
+
+  snapshot(_checkpointId: number, answer: (state: JsonValue) => void): void {
+    answer(this.options.core.snapshot());
   }
 
   close(): void {

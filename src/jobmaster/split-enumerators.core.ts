@@ -86,24 +86,28 @@ export function enumeratorOf(
   source: { readonly kind: string; readonly data: JsonObject }, parallelism: number, restored: JsonValue | null,
 ): EnumeratorCore {
   const splits = fixedSplits(source.kind, source.data, parallelism);
-  if (splits !== null) return new FixedEnumerator(splits, restored as FixedSnapshot | null);
+  if (splits !== null) return new FixedEnumerator(splits, parallelism, restored as FixedSnapshot | null);
   assert(source.kind === 'source.files', 'a built-in source has fixed splits or reads files');
   return new FileEnumerator(source.data as FileSourceData, restored as FileSnapshot | null);
 }
 
 interface FixedSnapshot extends JsonObject {
-  /** Ids of splits that readers have. */
-  readonly assigned: readonly string[];
+  /** Splits that no reader has, with the subtask that each was made for. */
+  readonly unassigned: readonly { readonly subtaskIndex: number; readonly split: SourceSplit }[];
 }
 
 class FixedEnumerator implements EnumeratorCore {
-  private readonly splits: readonly SourceSplit[];
-  private readonly assigned: Set<string>;
+  /** The splits that were still to be given out when this one began, by the subtask that each was made for. */
+  private readonly madeFor: ReadonlyMap<SourceSplit, number>;
+  private readonly unassigned: Set<SourceSplit>;
+  private readonly parallelism: number;
 
-  /** Split number i is for subtask i. */
-  constructor(splits: readonly SourceSplit[], restored: FixedSnapshot | null) {
-    this.splits = splits;
-    this.assigned = new Set(restored?.assigned);
+  /** Split number i is for subtask i; after a rescale, for subtask i mod parallelism. */
+  constructor(splits: readonly SourceSplit[], parallelism: number, restored: FixedSnapshot | null) {
+    const made = restored?.unassigned ?? splits.map((split, subtaskIndex) => ({ subtaskIndex, split }));
+    this.madeFor = new Map(made.map(({ subtaskIndex, split }) => [split, subtaskIndex]));
+    this.unassigned = new Set(this.madeFor.keys());
+    this.parallelism = parallelism;
   }
 
   step(event: EnumeratorEvent): EnumeratorEffect[] {
@@ -116,8 +120,7 @@ class FixedEnumerator implements EnumeratorCore {
       case 'subtaskFailed':
         return this.takeBack(event.subtaskIndex);
       case 'reconcile':
-        for (const { splits } of event.reported) for (const { id } of splits) this.assigned.add(id);
-        return [];
+        return this.reconcile(event.reported);
       case 'filesListed':
       case 'listingFailed':
       case 'discoveryDue':
@@ -126,19 +129,27 @@ class FixedEnumerator implements EnumeratorCore {
   }
 
   snapshot(): JsonValue {
-    return { assigned: [...this.assigned] };
+    const left = [...this.madeFor].filter(([split]) => this.unassigned.has(split));
+    return { unassigned: left.map(([split, subtaskIndex]) => ({ subtaskIndex, split })) };
   }
 
   private assign(subtaskIndex: number): EnumeratorEffect[] {
-    const split = this.splits[subtaskIndex];
-    if (split === undefined || this.assigned.has(split.id)) return [];
-    this.assigned.add(split.id);
-    return [{ kind: 'assign', subtaskIndex, splits: [split] }];
+    const splits = this.splitsOf(subtaskIndex).filter((split) => this.unassigned.delete(split));
+    return splits.length === 0 ? [] : [{ kind: 'assign', subtaskIndex, splits }];
   }
 
   private takeBack(subtaskIndex: number): EnumeratorEffect[] {
-    const split = this.splits[subtaskIndex];
-    if (split !== undefined) this.assigned.delete(split.id);
+    for (const split of this.splitsOf(subtaskIndex)) this.unassigned.add(split);
+    return [];
+  }
+
+  private splitsOf(subtaskIndex: number): SourceSplit[] {
+    return [...this.madeFor].filter(([, maker]) => maker % this.parallelism === subtaskIndex).map(([split]) => split);
+  }
+
+  private reconcile(reported: readonly ReportedSplits[]): EnumeratorEffect[] {
+    const taken = new Set(reported.flatMap(({ splits }) => splits.map(({ id }) => id)));
+    for (const split of this.unassigned) if (taken.has(split.id)) this.unassigned.delete(split);
     return [];
   }
 }

@@ -18,8 +18,7 @@ import { RestServer } from '../rest/server.ts';
 import type { RestOptions } from '../rest/options.ts';
 import { wsTransport } from '../rpc/ws-transport.ts';
 import { ArtifactCache } from '../storage/artifact-cache.ts';
-import { FileSystems } from '../storage/file-system.ts';
-import { LocalFiles } from '../storage/local-files.ts';
+import { localFileSystems } from '../storage/local-files.ts';
 import { flatTexts, heartbeatOptions, makeDirectory, runDaemon, temporaryDirectory, type Daemon } from './daemon.ts';
 import { readRevision } from './surroundings.ts';
 
@@ -27,6 +26,7 @@ const NAMES = {
   component: 'StandaloneSessionClusterEntrypoint',
   logger: 'org.apache.flink.runtime.entrypoint.ClusterEntrypoint',
 };
+const FILES = localFileSystems(systemPorts.random);
 /** How long a user's build function may take: less than `client.timeout`, so that the client hears the reason. */
 const BUILD_TIMEOUT_MS = 30_000;
 
@@ -69,6 +69,7 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
     blobDirectory,
     programWorkers: new ProgramWorkers(ports.clock, BUILD_TIMEOUT_MS),
     makeCoordinator: coordinators(blobDirectory),
+    files: FILES,
     configuration: flatTexts(configuration),
   });
   const restStart = RestServer.start(jobManager, restOptions(daemon, { advertisedHost, workingDirectory }));
@@ -95,7 +96,7 @@ function coordinators(blobDirectory: string): CoordinatorMaker {
   const artifacts = new ArtifactCache(join(blobDirectory, 'artifacts'));
   return coordinatorMaker({
     ports: systemPorts,
-    files: new FileSystems(new Map([['file', () => new LocalFiles(systemPorts.random)]])),
+    files: FILES,
     custom: customSources({
       workers: new EnumeratorWorkers(systemPorts.clock),
       artifactPath: (artifactId) => artifacts.find(artifactId),

@@ -2,9 +2,11 @@
  * The shapes of what a TaskManager sends. The JobManager's port takes connections from any process of the host, and
  * TaskManagers of other versions: a message that is not what its type says must end in an answer, not in the process.
  */
+import { parseCheckpointAck, type TaskCheckpointAck } from './checkpoint.ts';
 import { fromJsonBytes } from './control.ts';
 import type { AccumulatorValue, ExecutionReport, OperatorEventBody, TaskIoMetrics } from './deployment.ts';
 import { ClusterError, ERROR_KINDS, type ErrorInfo } from './errors.ts';
+import type { JsonValue } from './json.ts';
 import {
   anything, count, fieldsOf, figure, flag, kindOf, listOf, name, oneOf, orNull, recordOf, text, within, type Check,
 } from './shape.ts';
@@ -89,6 +91,12 @@ export const parseSlots = parser<readonly SlotReport[]>('slots', listOf(slot));
 export const parseExecution = parser<ExecutionReport>('report', execution);
 export const parseExecutions = parser<readonly ExecutionReport[]>('executions', listOf(execution));
 export const parseReaderEvent = parser<OperatorEventBody>('event', readerEvent);
+export const parseError = parser<ErrorInfo>('error', error);
+
+/** See `parseCheckpointAck`. */
+export function parseAck(bytes: Uint8Array): TaskCheckpointAck {
+  return parseCheckpointAck(plainData('acknowledgement', bytes) as JsonValue);
+}
 
 /** Throws BAD_REQUEST that names the field. */
 function parser<T>(what: string, check: Check): (bytes: Uint8Array) => T {

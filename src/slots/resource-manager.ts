@@ -9,9 +9,10 @@ import { Mailbox } from '../base/mailbox.ts';
 import { unreachable } from '../base/assert.ts';
 import type { Logger, LoggerSource } from '../base/log.ts';
 import type { Ports, Timer } from '../base/ports.ts';
+import type { TaskCheckpointAck } from '../protocol/checkpoint.ts';
 import type { ExecutionReport, OperatorEvent } from '../protocol/deployment.ts';
 import { ClusterError, errorInfo, type ErrorInfo } from '../protocol/errors.ts';
-import { newId, type AllocationId, type InstanceId, type JobId, type ResourceId } from '../protocol/ids.ts';
+import { newId, type AllocationId, type ExecutionAttemptId, type InstanceId, type JobId, type ResourceId } from '../protocol/ids.ts';
 import {
   NO_TASK_MANAGER_METRICS,
   type SlotReport,
@@ -42,6 +43,8 @@ export interface JobListener {
   /** Everything that a TaskManager runs of this job: what is missing is lost, what is unknown must stop. */
   executionsReported(resourceId: ResourceId, reports: readonly ExecutionReport[]): void;
   operatorEvent(event: OperatorEvent): void;
+  checkpointAcknowledged(attemptId: ExecutionAttemptId, ack: TaskCheckpointAck): void;
+  checkpointDeclined(attemptId: ExecutionAttemptId, checkpointId: number, error: ErrorInfo): void;
 }
 
 export interface ResourceManagerOptions {
@@ -202,6 +205,14 @@ export class ResourceManager implements SessionListener {
 
   operatorEvent(_session: TaskManagerSession, jobId: JobId, event: OperatorEvent): void {
     this.jobs.get(jobId)?.operatorEvent(event);
+  }
+
+  checkpointAcknowledged(jobId: JobId, attemptId: ExecutionAttemptId, ack: TaskCheckpointAck): void {
+    this.jobs.get(jobId)?.checkpointAcknowledged(attemptId, ack);
+  }
+
+  checkpointDeclined(jobId: JobId, attemptId: ExecutionAttemptId, checkpointId: number, error: ErrorInfo): void {
+    this.jobs.get(jobId)?.checkpointDeclined(attemptId, checkpointId, error);
   }
 
   ended(session: TaskManagerSession, reason: string, end: SessionEnd): void {

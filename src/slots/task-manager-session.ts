@@ -5,12 +5,13 @@
 import type { Logger } from '../base/log.ts';
 import type { Clock, Timer } from '../base/ports.ts';
 import type { JobGraph } from '../graph/job-graph.ts';
+import type { CheckpointOptions, TaskCheckpointAck } from '../protocol/checkpoint.ts';
 import { jsonBytes, type RequestOf, type ResponseOf } from '../protocol/control.ts';
 import type { ExecutionReport, OperatorEvent, OperatorEventBody, TaskDeployment } from '../protocol/deployment.ts';
-import { ClusterError } from '../protocol/errors.ts';
+import { ClusterError, type ErrorInfo } from '../protocol/errors.ts';
 import type { AllocationId, ArtifactId, ExecutionAttemptId, Generation, InstanceId, JobId, ResourceId } from '../protocol/ids.ts';
 import {
-  parseDescription, parseExecution, parseExecutions, parseProcessMetrics, parseReaderEvent, parseSlots,
+  parseAck, parseDescription, parseError, parseExecution, parseExecutions, parseProcessMetrics, parseReaderEvent, parseSlots,
 } from '../protocol/report-shapes.ts';
 import type { SlotReport, TaskManagerDescription, TaskManagerMetrics } from '../protocol/task-manager.ts';
 import type { Term } from '../protocol/term.ts';
@@ -41,6 +42,8 @@ export interface SessionListener {
   ): void;
   executionReported(session: TaskManagerSession, report: ExecutionReport): void;
   operatorEvent(session: TaskManagerSession, jobId: JobId, event: OperatorEvent): void;
+  checkpointAcknowledged(jobId: JobId, attemptId: ExecutionAttemptId, ack: TaskCheckpointAck): void;
+  checkpointDeclined(jobId: JobId, attemptId: ExecutionAttemptId, checkpointId: number, error: ErrorInfo): void;
   /** Once, for a session that had registered. */
   ended(session: TaskManagerSession, reason: string, end: SessionEnd): void;
 }
@@ -94,6 +97,10 @@ export class TaskManagerSession {
         heartbeat: (request) => this.takeHeartbeat(request),
         taskStateChanged: ({ reportJson }) => acked(() => options.listener.executionReported(this, parseExecution(reportJson))),
         operatorEvent: (request) => acked(() => this.takeOperatorEvent(request)),
+        acknowledgeCheckpoint: (request) => acked(() => this.takeAck(request)),
+        declineCheckpoint: ({ job, attempt, checkpointId, errorJson }) => acked(() => {
+          options.listener.checkpointDeclined(job as JobId, attempt as ExecutionAttemptId, checkpointId, parseError(errorJson));
+        }),
         fetchArtifact: (request) => this.fetchArtifact(request),
         disconnect: ({ reason }) => acked(() => this.disconnect(reason)),
       },
@@ -122,6 +129,25 @@ export class TaskManagerSession {
     await this.peer.call(
       'cancelTask', { job: task.jobId, generation: task.generation, attempt: task.attemptId }, this.options.callTimeoutMs,
     );
+  }
+
+  async triggerCheckpoint(
+    task: { readonly jobId: JobId; readonly generation: Generation; readonly attemptId: ExecutionAttemptId },
+    checkpoint: { readonly checkpointId: number; readonly timestampMs: number; readonly options: CheckpointOptions },
+  ): Promise<void> {
+    const { checkpointId, timestampMs } = checkpoint;
+    await this.peer.call('triggerCheckpoint', {
+      job: task.jobId, generation: task.generation, attempt: task.attemptId, checkpointId, timestampMs,
+      optionsJson: jsonBytes(checkpoint.options),
+    }, this.options.callTimeoutMs);
+  }
+
+  async notifyCheckpointComplete(jobId: JobId, generation: Generation, checkpointId: number): Promise<void> {
+    await this.peer.call('notifyCheckpointComplete', { job: jobId, generation, checkpointId }, this.options.callTimeoutMs);
+  }
+
+  async notifyCheckpointAborted(jobId: JobId, generation: Generation, ids: AbortedCheckpoint): Promise<void> {
+    await this.peer.call('notifyCheckpointAborted', { job: jobId, generation, ...ids }, this.options.callTimeoutMs);
   }
 
   releaseJob(jobId: JobId): void {
@@ -173,6 +199,11 @@ export class TaskManagerSession {
     this.options.listener.operatorEvent(this, request.job as JobId, event);
   }
 
+  private takeAck({ job, attempt, ackJson }: RequestOf<'acknowledgeCheckpoint'>): void {
+    const ack = parseAck(ackJson);
+    this.options.listener.checkpointAcknowledged(job as JobId, attempt as ExecutionAttemptId, ack);
+  }
+
   private fetchArtifact({ artifact, offset, sizeMax }: RequestOf<'fetchArtifact'>): Promise<ResponseOf<'fetchArtifact'>> {
     if (!Number.isSafeInteger(offset) || offset < 0) throw new ClusterError('BAD_REQUEST', `fetchArtifact: offset ${offset}`);
     return this.options.readArtifact(artifact as ArtifactId, offset, Math.min(sizeMax, CHUNK_SIZE_BYTES_MAX));
@@ -200,6 +231,12 @@ export class TaskManagerSession {
     for (const timer of this.timers) timer.cancel();
     if (this.resourceId !== '') this.options.listener.ended(this, reason, this.end);
   }
+}
+
+/** A checkpoint that came to nothing, and the newest that did not (0: none). */
+export interface AbortedCheckpoint {
+  readonly checkpointId: number;
+  readonly latestCompletedId: number;
 }
 
 /** Who an operator event is for. */

@@ -100,6 +100,7 @@ export class EmbeddedCluster {
       blobDirectory: options.blobDirectory ?? directory(ports),
       programWorkers,
       makeCoordinator,
+      files: localFileSystems(ports.random),
       configuration,
     });
     const cluster = new EmbeddedCluster(options, transport, jobManager);

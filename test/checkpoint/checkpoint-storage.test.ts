@@ -10,13 +10,10 @@ import type { CheckpointMetadata } from '../../src/checkpoint/checkpoint-metadat
 import { CheckpointStorage } from '../../src/checkpoint/checkpoint-storage.ts';
 import { decodeMetadata, encodeMetadata, sha256Of } from '../../src/checkpoint/metadata-file.ts';
 import type { JobId, OperatorId } from '../../src/protocol/ids.ts';
-import { FileSystems } from '../../src/storage/file-system.ts';
-import { LocalFiles } from '../../src/storage/local-files.ts';
+import { localFileSystems } from '../../src/storage/local-files.ts';
 
 const JOB_ID = 'a1b2c3d4e5f60718293a4b5c6d7e8f90' as JobId;
-const storage = new CheckpointStorage(
-  new FileSystems(new Map([['file', () => new LocalFiles(systemPorts.random)]])), systemPorts.random,
-);
+const storage = new CheckpointStorage(localFileSystems(systemPorts.random), systemPorts.random);
 
 async function temporary(t: ExecutionContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'drey-checkpoint-'));

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Clock } from '../../src/base/ports.ts';
 import { systemPorts } from '../../src/base/system-ports.ts';
-import { EnumeratorHost } from '../../src/jobmaster/enumerator-host.ts';
+import { EnumeratorHost, type EnumeratorOutlet } from '../../src/jobmaster/enumerator-host.ts';
 import { EnumeratorWorkers } from '../../src/jobmaster/enumerator-worker.ts';
 import type { EnumeratorContext, Source, SourceSplit, SplitEnumerator } from '../../src/graph/functions.ts';
 import type { OperatorEventBody } from '../../src/protocol/deployment.ts';
@@ -18,6 +18,8 @@ import type { ErrorInfo } from '../../src/protocol/errors.ts';
 function source(createEnumerator: (context: EnumeratorContext<SourceSplit>) => SplitEnumerator): Source<unknown> {
   return { name: 'custom', boundedness: 'bounded', createEnumerator, createReader: () => { throw new Error('read elsewhere'); } };
 }
+
+const SILENT: EnumeratorOutlet = { send: () => undefined, snapshotTaken: () => undefined };
 
 function inOrder(context: EnumeratorContext<SourceSplit>): SplitEnumerator {
   const splits: SourceSplit[] = [{ id: 'a' }, { id: 'b' }];
@@ -36,7 +38,7 @@ function inOrder(context: EnumeratorContext<SourceSplit>): SplitEnumerator {
 
 test('an enumerator hears its readers, and gets the splits of a failed one back', async (t) => {
   const sent: [number, OperatorEventBody][] = [];
-  const host = new EnumeratorHost(source(inOrder), 2, (subtaskIndex, body) => void sent.push([subtaskIndex, body]));
+  const host = new EnumeratorHost(source(inOrder), 2, { ...SILENT, send: (subtaskIndex, body) => void sent.push([subtaskIndex, body]) }, null);
   await host.handle({ kind: 'start' });
   for (const subtaskIndex of [0, 1]) await host.handle({ kind: 'readerRegistered', subtaskIndex });
   await host.handle({ kind: 'splitRequest', subtaskIndex: 1 });
@@ -53,7 +55,7 @@ test('an enumerator hears its readers, and gets the splits of a failed one back'
 });
 
 test('an enumerator that addresses a subtask without a reader is told so', async (t) => {
-  const host = new EnumeratorHost(source(inOrder), 2, () => undefined);
+  const host = new EnumeratorHost(source(inOrder), 2, SILENT, null);
   await t.throwsAsync(host.handle({ kind: 'splitRequest', subtaskIndex: 1 }), { message: /subtask 1, whose reader is not registered/ });
 });
 
@@ -88,9 +90,10 @@ async function run(t: ExecutionContext, body: string, clock: Clock = systemPorts
   const sent: [number, OperatorEventBody][] = [];
   let fail: (error: ErrorInfo) => void = () => undefined;
   const failed = new Promise<ErrorInfo>((resolve) => (fail = resolve));
-  const work = Promise.resolve({ artifactPath, settings: { args: {}, configuration: {} }, nodeId: 1, parallelism: 1 });
+  const work = Promise.resolve({ artifactPath, settings: { args: {}, configuration: {} }, nodeId: 1, parallelism: 1, restored: null });
   const runner = new EnumeratorWorkers(clock, 64).run(work, {
     fail,
+    snapshotTaken: () => undefined,
     send: (subtaskIndex, message) => {
       sent.push([subtaskIndex, message]);
       if (message.kind === 'noMoreSplits') fail({ code: 'JOB_FAILED', className: '', message: 'complete', stack: '' });

@@ -19,10 +19,11 @@ class World {
   private slots = 0;
   private slotRound = 0;
   private restartRound = 0;
+  private restoreRound = 0;
 
   constructor(attempts: number) {
-    const restartStrategy = restartStrategyOf(attempts === 0 ? { kind: 'none' } : { kind: 'fixed-delay', attempts, delayMs: 1 });
-    this.core = new SchedulerCore({ jobGraph: lineGraph(1, [2, 1]), executionGraphId: 'e', restartStrategy, slotRequestTimeoutMs: 1 }, 0);
+    const restartStrategy = restartStrategyOf(attempts === 0 ? { kind: 'none' } : { kind: 'fixed-delay', attempts, delayMs: 1 }, () => 0.5);
+    this.core = new SchedulerCore({ jobGraph: lineGraph(1, [2, 1]), executionGraphId: 'e', restartStrategy, restoreOf: () => null, slotRequestTimeoutMs: 1 }, 0);
   }
 
   apply(event: SchedulerEvent): readonly SchedulerEffect[] {
@@ -32,6 +33,7 @@ class World {
       if (effect.kind === 'declareSlots') this.needed = effect.count;
       if (effect.kind === 'startSlotTimer') this.slotRound = effect.round;
       if (effect.kind === 'startRestartTimer') this.restartRound = effect.round;
+      if (effect.kind === 'restore') this.restoreRound = effect.round;
     }
     return effects;
   }
@@ -54,6 +56,7 @@ class World {
   timers(): void {
     this.apply({ kind: 'slotTimerFired', round: this.slotRound });
     this.apply({ kind: 'restartTimerFired', round: this.restartRound });
+    this.apply({ kind: 'restored', round: this.restoreRound });
   }
 
   loseSlot(pick: number): void {
@@ -124,6 +127,6 @@ test('A canceled job stays canceled when a task fails on the way down', (t) => {
 });
 
 test('failure-rate allows so many failures within its interval, and forgets older ones', (t) => {
-  const strategy = restartStrategyOf({ kind: 'failure-rate', failuresMax: 2, intervalMs: 100, delayMs: 7 });
+  const strategy = restartStrategyOf({ kind: 'failure-rate', failuresMax: 2, intervalMs: 100, delayMs: 7 }, () => 0.5);
   t.deepEqual([0, 10, 200, 210, 220].map((nowMs) => strategy.onFailure(nowMs)), [7, 7, 7, 7, null]);
 });

@@ -3,6 +3,7 @@ import { silentLoggers } from '../../src/base/log.ts';
 import { JobManager } from '../../src/dispatcher/job-manager.ts';
 import { memoryStores, standaloneElection, standaloneRetrieval } from '../../src/ha/standalone.ts';
 import { NO_TASK_MANAGER_METRICS } from '../../src/protocol/task-manager.ts';
+import { FileSystems } from '../../src/storage/file-system.ts';
 import { localFileSystems } from '../../src/storage/local-files.ts';
 import { TaskManager, type TaskManagerOptions } from '../../src/task/task-manager.ts';
 import { idleBroker } from '../testing/scripted-slots.ts';
@@ -68,6 +69,7 @@ export class SimCluster {
       blobDirectory: '/nonexistent',
       programWorkers: null,
       makeCoordinator: () => null,
+      files: new FileSystems(new Map()),
       configuration: { 'slot.request.timeout': '20 s' },
     });
     for (let index = 0; index < this.scenario.taskManagers; index++) await this.startTaskManager(index);
