@@ -69,8 +69,9 @@ export class WatermarkValve {
   }
 
   private leastAligned(): number {
-    const aligned = this.channels.filter(({ isAligned }) => isAligned);
-    return aligned.length === 0 ? NO_TIMESTAMP : Math.min(...aligned.map(({ watermarkMs }) => watermarkMs));
+    let leastMs = Number.POSITIVE_INFINITY;
+    for (const { isAligned, watermarkMs } of this.channels) if (isAligned && watermarkMs < leastMs) leastMs = watermarkMs;
+    return leastMs === Number.POSITIVE_INFINITY ? NO_TIMESTAMP : leastMs;
   }
 
   private advanceTo(timestampMs: number): readonly ValveOutput[] {

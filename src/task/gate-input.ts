@@ -7,8 +7,8 @@ import type { RecordBatch } from '../graph/functions.ts';
 import { BarrierAligner } from '../exchange/barrier-aligner.core.ts';
 import type { AlignerOutput } from '../exchange/barrier-aligner.core.ts';
 import type { BarrierEvent, InputGate, StreamEvent } from '../exchange/contract.ts';
-import { WatermarkValve } from '../exchange/watermark-valve.core.ts';
 import type { CheckpointOptions } from '../protocol/checkpoint.ts';
+import { GateTime } from './gate-time.ts';
 import type { InputResult, RunnerInput } from './segment-runner.ts';
 
 /** Hears what becomes of barriers. */
@@ -23,15 +23,15 @@ export interface BarrierListener {
 export class GateInput implements RunnerInput {
   readonly gate: InputGate;
   event: StreamEvent | null = null;
-  private readonly valve: WatermarkValve;
+  private readonly time: GateTime;
   private readonly aligner: BarrierAligner<BarrierEvent>;
   private listener: BarrierListener | null = null;
-  /** Put out by the valve and the aligner, oldest first; at most a watermark and a status, or the barriers under way. */
+  /** Put out by time and the aligner, oldest first; at most a watermark and a status, or the barriers under way. */
   private pending: readonly StreamEvent[] = [];
 
   constructor(gate: InputGate) {
     this.gate = gate;
-    this.valve = new WatermarkValve(gate.channelCount);
+    this.time = new GateTime(gate.inputOf);
     this.aligner = new BarrierAligner(gate.channelCount);
   }
 
@@ -74,9 +74,8 @@ export class GateInput implements RunnerInput {
     const { channelIndex } = this.gate;
     switch (event.kind) {
       case 'watermark':
-        return this.valve.onWatermark(channelIndex, event.timestampMs);
       case 'status':
-        return this.valve.onStatus(channelIndex, event.idle);
+        return this.time.on(channelIndex, event);
       case 'barrier':
         return this.apply(this.aligner.onBarrier(channelIndex, event, blocks(event)));
       case 'end':

@@ -5,6 +5,7 @@ import type { ChannelEndpoint, RecordWriter, StreamEvent } from '../../src/excha
 import { SlotChannels } from '../../src/exchange/slot-exchange.ts';
 import type { Generation } from '../../src/protocol/ids.ts';
 import { GateInput } from '../../src/task/gate-input.ts';
+import { GateTime } from '../../src/task/gate-time.ts';
 import { newBatch } from '../exchange/two-ends.ts';
 
 /** Writers of one channel each, and the gate that reads them all. */
@@ -88,4 +89,18 @@ test('a channel that ends completes the checkpoint, and so does the JobManager w
   t.deepEqual(readAll(input), ['a2', '|2', 'end']);
   input.trigger(barrier(3));
   t.deepEqual(readAll(input), ['|3', 'end']);
+});
+
+test('two inputs: an input that comes back from idleness is waited for; a channel of one input is not, until it has caught up', (t) => {
+  const seen = (inputOf: readonly (0 | 1)[]) => {
+    const time = new GateTime(inputOf);
+    const events = [
+      [1, { kind: 'status', idle: true }], [0, { kind: 'watermark', timestampMs: 20 }], [1, { kind: 'status', idle: false }],
+      [0, { kind: 'watermark', timestampMs: 30 }], [1, { kind: 'watermark', timestampMs: 10 }], [0, { kind: 'watermark', timestampMs: 40 }],
+      [1, { kind: 'watermark', timestampMs: 35 }],
+    ] as const;
+    return events.flatMap(([channel, event]) => time.on(channel, event)).map((event) => (event.kind === 'watermark' ? event.timestampMs : event.kind));
+  };
+  t.deepEqual(seen([0, 0]), [20, 30, 40]);
+  t.deepEqual(seen([0, 1]), [20, 35]);
 });
