@@ -7,6 +7,7 @@ import type { OperatorSpec } from '../graph/operator-spec.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import { DataStream, KeyedStream, SingleOutputStream } from './data-stream.ts';
 import type { PrimitiveKey } from './fields.ts';
+import { keySpec } from './keys.ts';
 import * as specs from './function-specs.ts';
 
 /** Streams of `A` and `B`, keyed by `K` (`never`: not keyed). */
@@ -52,5 +53,5 @@ export class ConnectedStreams<A, B, K = never> {
 }
 
 function keyed<T, K>(stream: DataStream<T>, selector: f.KeySelector<T, K>, type: TypeDescriptor<K> | undefined): KeyedStream<T, K> {
-  return new KeyedStream(stream.environment, stream.outlets, { selector: selector as f.KeySelector<unknown, unknown>, type: type ?? null });
+  return new KeyedStream(stream.environment, stream.outlets, keySpec(selector, type));
 }

@@ -9,7 +9,6 @@
  */
 import { planError } from '../graph/build-site.ts';
 import type * as f from '../graph/functions.ts';
-import { hashAlike } from '../graph/key-hash.ts';
 import type { AggregateData, KeySpec, OperatorSpec } from '../graph/operator-spec.ts';
 import { formatRecord } from '../graph/record-format.ts';
 import type { Partitioning } from '../graph/stream-graph.ts';
@@ -22,6 +21,8 @@ import { DataStreamSink } from './data-stream-sink.ts';
 import type { StreamExecutionEnvironment } from './environment.ts';
 import type { Comparable, FieldArgument, FieldOf, PrimitiveKey, Summable } from './fields.ts';
 import * as specs from './function-specs.ts';
+import { keySpec, requireKeysToMeet } from './keys.ts';
+import { requireFunction, requireNamed } from './option-checks.ts';
 import * as settings from './operator-settings.ts';
 import type { WatermarkStrategy } from './watermark-strategy.ts';
 import { allInput, countWindows, keyedInput } from './window-inputs.ts';
@@ -94,8 +95,7 @@ export class DataStream<T> {
   keyBy<K>(selector: f.KeySelector<T, K>, type: TypeDescriptor<K>): KeyedStream<T, K>;
   keyBy<K extends PrimitiveKey>(selector: f.KeySelector<T, K>): KeyedStream<T, K>;
   keyBy(selectorOrField: f.KeySelector<T, unknown> | string | number, type?: TypeDescriptor<unknown>): KeyedStream<T, unknown> {
-    const selector = typeof selectorOrField === 'function' ? selectorOrField : fieldSelector<T>(selectorOrField);
-    return new KeyedStream(this.environment, this.outlets, { selector: selector as f.KeySelector<unknown, unknown>, type: type ?? null });
+    return new KeyedStream(this.environment, this.outlets, keySpec(selectorOrField, type));
   }
 
   /** All records of several streams of one type. A stream united with itself is doubled. */
@@ -110,7 +110,7 @@ export class DataStream<T> {
     if ((this.key === null) !== (other.key === null)) {
       throw planError('connect: one stream is keyed and the other is not; key both, with keys of the same type, or neither');
     }
-    if (this.key !== null && other.key !== null) requireKeysToMeet(this.key.type, other.key.type);
+    if (this.key !== null && other.key !== null) requireKeysToMeet(this.key, other.key);
     return new ConnectedStreams(this, other);
   }
 
@@ -163,6 +163,8 @@ export class DataStream<T> {
 
   /** Records to the subtask that the partitioner names. */
   partitionCustom<K>(partitioner: f.Partitioner<K>, selector: f.KeySelector<T, K>): DataStream<T> {
+    requireFunction('partitionCustom', 'the partitioner', partitioner);
+    requireFunction('partitionCustom', 'the key selector', selector);
     const key: KeySpec = { selector: selector as f.KeySelector<unknown, unknown>, type: null };
     return this.partitioned({ kind: 'custom', partitioner: partitioner as f.Partitioner<unknown>, key });
   }
@@ -192,6 +194,7 @@ export class DataStream<T> {
 
   /** Writes to a user-defined sink. */
   sinkTo(sink: f.Sink<T>): DataStreamSink {
+    requireNamed('sinkTo', sink, ['createWriter']);
     return this.addSink(sink.name, { kind: 'sink.custom', data: {}, user: { sink: sink as unknown as f.Sink<unknown> } });
   }
 
@@ -362,18 +365,6 @@ export class KeyedStream<T, K> extends DataStream<T> {
     const data = { op, field: field ?? null, first };
     return this.transform('Keyed Aggregation', { kind: 'keyed.aggregate', data, user: {} }, this.type);
   }
-}
-
-function requireKeysToMeet(first: TypeDescriptor<unknown> | null, second: TypeDescriptor<unknown> | null): void {
-  if (hashAlike(first, second)) return;
-  const [a, b] = [first, second].map((type) => type?.name ?? 'no declared type');
-  throw planError(
-    `connect: equal keys of ${a} and of ${b} have different hashes, so their records would not meet; declare one type for both`,
-  );
-}
-
-function fieldSelector<T>(field: string | number): f.KeySelector<T, unknown> {
-  return (value) => (value as Record<string | number, unknown>)[field];
 }
 
 function typeOf({ operator, sideOutput }: Outlet): TypeDescriptor<unknown> | null {

@@ -10,6 +10,7 @@ import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import { DataStream, SingleOutputStream } from './data-stream.ts';
 import { durationMs, type Duration } from './duration.ts';
 import { localExecutor, type JobExecutionResult, type LocalJob } from './local-executor.ts';
+import { requireNamed } from './option-checks.ts';
 import * as sources from './sources.ts';
 
 /** Options of `createLocalEnvironment`. */
@@ -60,7 +61,7 @@ export class StreamExecutionEnvironment {
 
   /** A built-in source (`fileSource`, `dataGenerator`) or a user-defined one. */
   fromSource<T>(source: sources.BuiltInSource<T> | Source<T>, options: SourceOptions<T> = {}): SingleOutputStream<T> {
-    const { name, spec, type, serialReason } = 'spec' in source ? source : customSource(source);
+    const { name, spec, type, serialReason } = isBuiltIn(source) ? source : customSource(source);
     const draft = this.builder.add({
       spec,
       name: `Source: ${options.name ?? name}`,
@@ -160,7 +161,12 @@ export class StreamExecutionEnvironment {
   }
 }
 
+function isBuiltIn<T>(source: sources.BuiltInSource<T> | Source<T>): source is sources.BuiltInSource<T> {
+  return typeof source === 'object' && source !== null && 'spec' in source;
+}
+
 function customSource<T>(source: Source<T>): sources.BuiltInSource<T> {
+  requireNamed('fromSource', source, ['createEnumerator', 'createReader']);
   const { name, boundedness, type } = source;
   return { name, spec: { kind: 'source.custom', data: { boundedness }, user: { source: source as unknown as Source<unknown> } }, type };
 }

@@ -79,6 +79,9 @@ export function socketSource(host: string, port: number, options: SocketOptions)
   if (!Number.isInteger(port) || port < 1 || port > 65535) {
     throw invalidOption('socketTextStream', 'port', port, 'an integer from 1 to 65535');
   }
+  if (!Number.isInteger(retriesMax) || retriesMax < -1) {
+    throw invalidOption('socketTextStream', 'retriesMax', retriesMax, 'an integer, 0 or more, or -1 for ever');
+  }
   if (delimiter === '') throw invalidOption('socketTextStream', 'delimiter', delimiter, 'a text that is not empty');
   return {
     name: 'Socket Stream',

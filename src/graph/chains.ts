@@ -28,14 +28,24 @@ export interface Chains {
   readonly crossing: readonly StreamEdge[];
 }
 
-/** Splits a program into chains. `enabled`: `pipeline.operator-chaining.enabled`. */
-export function chainsOf(graph: StreamGraph, enabled: boolean): Chains {
+/** What a configuration says of chaining. */
+export interface ChainingOptions {
+  /** `pipeline.operator-chaining.enabled`. */
+  readonly enabled: boolean;
+  /** `pipeline.operator-chaining.chain-operators-with-different-max-parallelism`. The chain has that of its head. */
+  readonly mixesMaxParallelism: boolean;
+}
+
+/** Splits a program into chains. */
+export function chainsOf(graph: StreamGraph, options: ChainingOptions): Chains {
   const nodes = new Map(graph.nodes.map((node) => [node.id, node]));
   const inputs = new Map<number, number>();
   for (const edge of graph.edges) inputs.set(edge.target, (inputs.get(edge.target) ?? 0) + 1);
   const node = (id: number) => present(nodes.get(id), 'edges join operators of the graph');
   const chained = new Set(
-    graph.edges.filter((edge) => enabled && inputs.get(edge.target) === 1 && isChainable(node(edge.source), node(edge.target), edge)),
+    graph.edges.filter((edge) => {
+      return options.enabled && inputs.get(edge.target) === 1 && isChainable(node(edge.source), node(edge.target), edge, options);
+    }),
   );
   const next = new Map<number, StreamNode[]>();
   for (const edge of chained) next.set(edge.source, [...(next.get(edge.source) ?? []), node(edge.target)]);
@@ -46,10 +56,11 @@ export function chainsOf(graph: StreamGraph, enabled: boolean): Chains {
   };
 }
 
-function isChainable(source: StreamNode, target: StreamNode, edge: StreamEdge): boolean {
+function isChainable(source: StreamNode, target: StreamNode, edge: StreamEdge, { mixesMaxParallelism }: ChainingOptions): boolean {
   return (
     edge.partitioning.kind === 'forward' &&
     source.parallelism === target.parallelism &&
+    (mixesMaxParallelism || source.maxParallelism === target.maxParallelism) &&
     source.slotSharingGroup === target.slotSharingGroup &&
     source.chaining !== 'never' &&
     target.chaining === 'always'

@@ -5,7 +5,7 @@
 import { present } from '../base/assert.ts';
 import type { JobId, JobVertexId } from '../protocol/ids.ts';
 import type { JsonObject } from '../protocol/json.ts';
-import { chainsOf, type Chain } from './chains.ts';
+import { chainsOf, type Chain, type ChainingOptions } from './chains.ts';
 import type { JobEdge, JobGraph, JobVertex, ProgramRef } from './job-graph.ts';
 import { digestOf, planOf } from './plan.ts';
 import { checkPlanRules } from './plan-rules.ts';
@@ -24,7 +24,7 @@ export interface JobGraphOptions {
 /** Makes the JobGraph of a built program. Throws PLAN_INVALID when it breaks a rule that the configuration sets. */
 export function jobGraphOf(graph: StreamGraph, options: JobGraphOptions): JobGraph {
   const configuration = { ...options.configuration, ...graph.configuration };
-  const { chains, crossing } = chainsOf(graph, isChainingEnabled(configuration));
+  const { chains, crossing } = chainsOf(graph, chainingOptions(configuration));
   checkPlanRules(graph, crossing, configuration);
   const vertexOf = new Map(chains.flatMap((chain) => chain.nodes.map((node) => [node.id, vertexIdOf(chain)] as const)));
   const plan = planOf(graph);
@@ -43,9 +43,11 @@ export function jobGraphOf(graph: StreamGraph, options: JobGraphOptions): JobGra
   };
 }
 
-/** Whether operators may be chained under this configuration. */
-function isChainingEnabled(configuration: Readonly<Record<string, string>>): boolean {
-  return configuration['pipeline.operator-chaining.enabled'] !== 'false';
+function chainingOptions(configuration: Readonly<Record<string, string>>): ChainingOptions {
+  return {
+    enabled: configuration['pipeline.operator-chaining.enabled'] !== 'false',
+    mixesMaxParallelism: configuration['pipeline.operator-chaining.chain-operators-with-different-max-parallelism'] !== 'false',
+  };
 }
 
 /** A vertex is named by the operator at its head, so it is as stable as that operator's id. */

@@ -1,16 +1,18 @@
 /**
  * Records as text, for `print` and the text file sink: strings as they are, arrays like Flink's tuples,
- * objects as JSON.
+ * objects as JSON, in which a Map is an array of its entries, a Set and bytes an array.
  */
 
 /** One record on one line, unless it is a string with line breaks of its own. */
 export function formatRecord(value: unknown): string {
   if (typeof value === 'string') return value;
   if (Array.isArray(value)) return `(${value.map(formatRecord).join(',')})`;
-  if (typeof value === 'object' && value !== null) return JSON.stringify(value, bigintAsText) ?? String(value.constructor.name);
+  if (typeof value === 'object' && value !== null) return JSON.stringify(value, asJson) ?? String(value.constructor.name);
   return String(value);
 }
 
-function bigintAsText(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? value.toString() : value;
+/** For what JSON cannot write, or would write as `{}`. */
+function asJson(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  return value instanceof Map || value instanceof Set || value instanceof Uint8Array ? [...value] : value;
 }

@@ -12,7 +12,7 @@ import { CoMapOperator, FilterOperator, MapOperator } from './element-wise.ts';
 import { CoFlatMapOperator, FlatMapOperator } from './flat-map.ts';
 import { aggregation } from './keyed-aggregate.ts';
 import { KeyedReduceOperator } from './keyed-reduce.ts';
-import { KeyedSumOperator } from './keyed-sum.ts';
+import { KeyedSumOperator, ownFields } from './keyed-sum.ts';
 import type { StreamOperator } from './operator.ts';
 import { isPeriodic, PeriodicWindowOperator } from './periodic-window-operator.ts';
 import { CoProcessOperator, ProcessOperator } from './process.ts';
@@ -83,14 +83,19 @@ export function createOperator(node: OperatorNode, spec: OperatorNodeSpec, aroun
 
 function createAggregate(node: OperatorNode, { op, field, first }: AggregateData, around: OperatorSurroundings): StreamOperator {
   const input = keyedInput(node, around);
-  if (op === 'sum') return new KeyedSumOperator(node.name, { ...input, field, copy: around.copyInput });
+  if (op === 'sum') return new KeyedSumOperator(node.name, { ...input, field, copy: changeableCopy(around) });
   return new KeyedReduceOperator(node.name, { reduce: aggregation({ op, field, first }) }, input);
+}
+
+/** For operators that add up in place: a copy by an immutable type is the record itself. */
+function changeableCopy({ inputType, copyInput }: OperatorSurroundings): (record: unknown) => unknown {
+  return inputType?.immutable ? ownFields : copyInput;
 }
 
 function createWindow(node: OperatorNode, spec: WindowSpec, around: OperatorSurroundings): StreamOperator {
   const { store } = keyedInput(node, around);
   const keys = node.keys.map((key) => present(key, `operator '${node.name}' has keyed inputs`));
-  const surroundings = { keys, store, inputType: around.inputType, copyInput: around.copyInput };
+  const surroundings = { keys, store, inputType: around.inputType, copyInput: changeableCopy(around) };
   const Operator = isPeriodic(spec.user) ? PeriodicWindowOperator : WindowOperator;
   return new Operator(node.name, spec, surroundings);
 }

@@ -18,7 +18,7 @@ type Fields = Record<string | number, unknown>;
 export interface SumOptions extends KeyedBy {
   /** Null: the records themselves are numbers or bigints. */
   readonly field: AggregateData['field'];
-  /** Deep copy of a record. */
+  /** A copy whose field may be changed. */
   readonly copy: (record: unknown) => unknown;
   readonly type: Parameters<KeyedBy['store']['value']>[1];
 }
@@ -78,6 +78,12 @@ export class KeyedSumOperator extends FunctionOperator<Record<never, never>> {
     (kept as Fields)[field] = sum;
     return copy(kept);
   }
+}
+
+/** The copy of a record that must not change: the sum changes one field of its own, what lies deeper stays shared. */
+export function ownFields(record: unknown): unknown {
+  if (Array.isArray(record)) return record.slice();
+  return typeof record === 'object' && record !== null ? { ...record } : record;
 }
 
 /** The field of a record; null: the record itself. */

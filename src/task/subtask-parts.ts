@@ -293,10 +293,11 @@ class PartsBuilder {
     return present(alike[position], `the program has job edge ${jobEdge.index}`);
   }
 
-  /** Type of the first input, for state and copies; null when not declared. */
+  /** Type of the first input, for state and copies; null when not declared, or not the same for all streams of a union. */
   private inputType(nodeId: number): TypeDescriptor<unknown> | null {
-    const edge = this.graph.edges.find((candidate) => candidate.target === nodeId && candidate.inputIndex === 0);
-    return edge === undefined ? null : typeOfEdge(this.node(edge.source), edge);
+    const edges = this.graph.edges.filter((edge) => edge.target === nodeId && edge.inputIndex === 0);
+    const [type = null, ...others] = new Set(edges.map((edge) => typeOfEdge(this.node(edge.source), edge)));
+    return others.length === 0 ? type : null;
   }
 }
 

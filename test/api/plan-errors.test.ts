@@ -62,6 +62,26 @@ test('connected streams whose equal keys have different hashes', (t) => {
   t.notThrows(() => graphOf(alike));
 });
 
+test('a key whose type has no hash, where the key is declared', (t) => {
+  const maps = (env: StreamExecutionEnvironment) => env.fromElements(new Map<string, string>());
+  refused(t, (env) => void maps(env).keyBy((map) => map, types.map(types.string, types.string)), /keyBy: type Map<string, string> cannot be a key/);
+});
+
+test('what is no function, sink or source, in a program whose types nobody checked', (t) => {
+  const nothing = undefined as never;
+  const wrong: readonly (readonly [(env: StreamExecutionEnvironment) => unknown, RegExp])[] = [
+    [(env) => env.fromElements(1).keyBy(nothing), /keyBy: the key selector must be a function, not undefined/],
+    [(env) => env.fromElements(1).partitionCustom(nothing, (n) => n), /partitionCustom: the partitioner must be a function/],
+    [(env) => env.fromElements(1).sinkTo(nothing), /sinkTo needs an object, not undefined/],
+    [(env) => env.fromElements(1).sinkTo({ name: 'mine' } as never), /sinkTo: the method createWriter\(…\) is missing/],
+    [(env) => env.fromElements(1).sinkTo({ createWriter: () => nothing } as never), /sinkTo: the field name must be a text/],
+    [(env) => env.fromSource(nothing), /fromSource needs an object, not undefined/],
+    [(env) => env.fromSource({ name: 'mine' } as never), /createEnumerator\(…\) and createReader\(…\) is missing/],
+    [(env) => env.socketTextStream('localhost', 80, { retriesMax: 1.5 }), /retriesMax must be an integer, 0 or more, or -1/],
+  ];
+  for (const [build, message] of wrong) refused(t, (env) => void build(env), message);
+});
+
 test('two collect sinks with one id', (t) => {
   refused(t, (env) => {
     env.fromElements(1).collect('same');

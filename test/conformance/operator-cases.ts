@@ -150,6 +150,13 @@ const keyed: Readonly<Record<string, Case>> = {
   'reduce of numbers': one(numbers, (s) => [s.keyBy((n) => n % 2 === 0).reduce((a, b) => a - b)], rolling<number>((n) => n % 2 === 0, (a, b) => a - b)),
   'sum': one(words, (s) => [s.keyBy('word').sum('n')], rolling<Word>(byWord, (a, b) => ({ ...a, n: a.n + b.n })), Word),
   'sum of an undeclared type': one(words, (s) => [s.keyBy('word').sum('n')], rolling<Word>(byWord, (a, b) => ({ ...a, n: a.n + b.n }))),
+  'sum of a readonly type': one(words, (s) => [s.keyBy('word').sum('n')], rolling<Word>(byWord, (a, b) => ({ ...a, n: a.n + b.n })), t.readonly(Word)),
+  'sum of a readonly tuple': one(
+    pairs,
+    (s) => [s.keyBy(0).sum(1)],
+    rolling<[string, number]>(([word]) => word, (a, b) => [a[0], a[1] + b[1]]),
+    t.readonly(Pair) as TypeDescriptor<[string, number]>,
+  ),
   'sum of a tuple': one(pairs, (s) => [s.keyBy(0).sum(1)], rolling<[string, number]>(([word]) => word, (a, b) => [a[0], a[1] + b[1]]), Pair),
   'sum of numbers': one(numbers, (s) => [s.keyBy((n) => n % 2 === 0).sum()], rolling<number>((n) => n % 2 === 0, (a, b) => a + b)),
   'sum of bigints': one([1n, 2n ** 60n, -3n], (s) => [s.keyBy(() => 'all').sum()], rolling<bigint>(() => 'all', (a, b) => a + b), t.int64),

@@ -67,6 +67,16 @@ test('startNewChain, disableChaining, parallelism and slot sharing groups break 
   t.deepEqual(vertexNames(build('group')), ['Source: Sequence Source', 'Map -> Sink: Discard']);
 });
 
+test('chain-operators-with-different-max-parallelism: false breaks a chain where the max parallelism changes', (t) => {
+  const build = (env: StreamExecutionEnvironment) => {
+    env.fromElements(1).setMaxParallelism(10).map((n) => n).setMaxParallelism(20).filter(() => true).setMaxParallelism(20).discard().setMaxParallelism(20);
+  };
+  const key = 'pipeline.operator-chaining.chain-operators-with-different-max-parallelism';
+  const shown = (value: string) => jobOf(build, { [key]: value }).vertices.map(({ name, maxParallelism }) => [name, maxParallelism]);
+  t.deepEqual(shown('true'), [['Source: Collection Source -> Map -> Filter -> Sink: Discard', 10]]);
+  t.deepEqual(shown('false'), [['Source: Collection Source', 10], ['Map -> Filter -> Sink: Discard', 20]]);
+});
+
 test('vertices come sources first, and every edge names both ends', (t) => {
   const job = jobOf(wordCount, { 'parallelism.default': '2' });
   const place = new Map(job.vertices.map((vertex, i) => [vertex.id, i]));
