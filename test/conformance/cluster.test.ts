@@ -7,9 +7,10 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import test from 'ava';
 import { dataGenerator, fileSource, job, state, t as types } from '../../src/index.ts';
-import type { Collector, DataStream, RuntimeContext, Sink, StreamExecutionEnvironment } from '../../src/index.ts';
+import type { Collector, DataStream, RuntimeContext, Sink, StreamExecutionEnvironment, TypeDescriptor } from '../../src/index.ts';
 import { keyGroupOf, operatorIndexOf } from '../../src/graph/key-groups.ts';
 import { hashKey } from '../../src/graph/key-hash.ts';
 import { hashRecord, mix32 } from '../../src/graph/record-hash.ts';
@@ -80,6 +81,29 @@ const partitioners: Readonly<Record<string, {
   },
 };
 
+const shown = (value: unknown): string => inspect(value, { depth: 9 });
+const Inner = types.object({ id: types.int32, note: types.nullable(types.string) });
+/** Types with values at their ends. */
+const recordTypes: readonly (readonly [TypeDescriptor<unknown>, readonly unknown[]])[] = ([
+  [types.string, ['', 'ä語😀', '\ud800', 'x'.repeat(40_000)]],
+  [types.number, [0, -0, NaN, -Infinity, 251, 2 ** 53, Number.MIN_VALUE]],
+  [types.int32, [-(2 ** 31), 2 ** 31 - 1]],
+  [types.int64, [-(2n ** 63n), 2n ** 63n - 1n]],
+  [types.boolean, [true, false]],
+  [types.timestamp, [Number.MIN_SAFE_INTEGER, 0]],
+  [types.bytes, [new Uint8Array(0), new Uint8Array([0, 255])]],
+  [types.nullable(types.string), [null, '']],
+  [types.tuple(types.string, types.nullable(types.float64)), [['a', null], ['', 0.5]]],
+  [types.array(types.array(types.int32)), [[], [[], [1, 2]]]],
+  [types.map(types.string, Inner), [new Map(), new Map([['', { id: -1, note: null }]])]],
+  [types.object({ inner: Inner, tags: types.array(types.string) }), [{ inner: { id: 1, note: null }, tags: ['', 'x'] }]],
+  [types.union('kind', { a: types.object({ n: types.int32 }), b: Inner }), [{ kind: 'a', n: 1 }, { kind: 'b', id: 2, note: 'x' }]],
+  [types.oneOf(types.string, Inner), ['text', { id: 3, note: null }]],
+  [types.literal('on', 'off', null), ['on', null]],
+  [types.json(), [{ a: [1, { b: null }] }, 'text', []]],
+  [types.readonly(Inner), [{ id: 4, note: 'kept' }]],
+] as const) as unknown as readonly (readonly [TypeDescriptor<unknown>, readonly unknown[]])[];
+
 for (const codegen of ['on', 'off']) {
   for (const [name, { apply, consumers = 3, copies = 1, holds }] of Object.entries(partitioners)) {
     test(`${name} sends each record where it must, codegen ${codegen}`, async (t) => {
@@ -88,6 +112,27 @@ for (const codegen of ['on', 'off']) {
       t.true(holds(seen), JSON.stringify(seen));
     });
   }
+
+  test(`records of every type arrive as they were, declared or not, at home and in state, codegen ${codegen}`, async (t) => {
+    for (const [type, values] of recordTypes) {
+      const expected = sorted([...values, ...values].map(shown));
+      for (const declared of [type, undefined]) {
+        const seen = await collected(codegen, (env) => {
+          const records = env.fromCollection(values, declared).rebalance().map((value) => value).setParallelism(2);
+          const typed = declared === undefined ? records : records.returns(declared);
+          return typed.keyBy(shown).process({
+            state: { last: state.value(type) },
+            process(value, context, out: Collector<string>) {
+              context.state.last.set(value);
+              out.emit(shown(value));
+              out.emit(shown(context.state.last.get()));
+            },
+          }).setParallelism(2);
+        });
+        t.deepEqual(seen, expected, type.name);
+      }
+    }
+  });
 
   test(`union has all records of all its streams, also of one taken twice, codegen ${codegen}`, async (t) => {
     const seen = await collected(codegen, (env) => {
