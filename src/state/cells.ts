@@ -12,11 +12,8 @@ import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import type { Ownership } from './keyed-state-store.ts';
 import type { Namespace } from './namespace.ts';
 
-/** A value and where it belongs within its row. */
-export interface Cell {
-  readonly namespace: Namespace;
-  readonly value: unknown;
-}
+/** Gets the values of a row, each with its namespace. */
+export type CellVisitor = (namespace: Namespace, value: unknown) => void;
 
 /** The values of one state. As a value state: that of the selected key and namespace. */
 export interface Cells extends ValueState<unknown> {
@@ -24,6 +21,11 @@ export interface Cells extends ValueState<unknown> {
   readonly valueCount: number;
   /** Gives cells that were made before their declaration their type. */
   declare(type: TypeDescriptor<unknown>, ownership: Ownership): void;
-  /** The values of a row. */
-  cellsAt(row: number): Iterable<Cell>;
+  /** `get` by one who only looks. */
+  peek(): unknown;
+  /** `set` to a value that nobody else holds. */
+  put(value: unknown): void;
+  visitRow(row: number, visit: CellVisitor): void;
+  /** Clears all values of a row. */
+  clearRow(row: number): void;
 }

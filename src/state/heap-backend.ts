@@ -8,23 +8,30 @@
  * Every touch passes `row`, `rowForWriting`, `onFilled` or `onCleared` (state/keyed-rows.ts): an open snapshot
  * therefore needs no copy when it opens, and encodes a row at its first touch. Layouts: state/cells.ts.
  */
-import { present } from '../base/assert.ts';
-import { ClusterError } from '../protocol/errors.ts';
 import type { AggregatingState, ListState, MapState, ReduceFunction, ReducingState, ValueState } from '../graph/functions.ts';
 import type { AggregateFunction } from '../graph/windows.ts';
+import { ClusterError } from '../protocol/errors.ts';
+import { schemaConflict } from '../types/schema-evolution.ts';
 import { t } from '../types/t.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import type { Cells } from './cells.ts';
-import { KeyedRows } from './keyed-rows.ts';
+import { HeapRestore, type RestoreTarget } from './heap-restore.ts';
+import type { RowTable } from './heap-snapshot.ts';
+import { HeapSnapshots } from './heap-snapshots.ts';
+import { KeyedRows, shownKey } from './keyed-rows.ts';
+import { TIMER_DOMAINS } from './keyed-state-store.ts';
 import type {
-  KeyedStateStore, KeyGroupRange, MergingState, Namespacing, StateBackend, StateEntry, StateOptions,
+  KeyedSnapshot, KeyedStateFile, KeyedStateStore, KeyGroupRange, MergingState, Namespacing, Ownership, SnapshotMode, SnapshotTimers,
+  StateBackend, StateEntry, StateOptions,
 } from './keyed-state-store.ts';
-import type { Namespace } from './namespace.ts';
+import { VOID_NAMESPACE, type Namespace } from './namespace.ts';
 import { NamespaceSlots } from './namespace-slots.ts';
 import { OwnCells } from './own-cells.ts';
+import { NO_ROW } from './row-index.ts';
 import { SharedCells } from './shared-cells.ts';
-import { CellAggregatingState, CellListState, CellMapState, CellReducingState } from './state-handles.ts';
-import { storeValueOf, type StoreValue, type StoringOptions } from './stored-value.ts';
+import type { SectionWriter, StateDescription } from './snapshot-format.ts';
+import { CellAggregatingState, CellListState, CellMapState, CellReducingState, type ElementOptions } from './state-handles.ts';
+import { mayChange, storeValueOf, type StoringOptions } from './stored-value.ts';
 import { ValueColumn } from './value-column.ts';
 
 /** Opens heap stores. */
@@ -40,12 +47,17 @@ interface DeclaredState {
   readonly name: string;
   readonly kind: StateKind;
   readonly namespaced: Namespacing | null;
+  /** Of the cells; null: undeclared. */
+  readonly type: AnyType | null;
   readonly cells: Cells;
 }
 
-class HeapStateStore extends KeyedRows implements KeyedStateStore {
+class HeapStateStore extends KeyedRows implements KeyedStateStore, RowTable {
   readonly slots = new NamespaceSlots();
   private readonly states: DeclaredState[] = [];
+  private readonly snapshots = new HeapSnapshots();
+  private readonly restoring = new HeapRestore(this.restoreTarget());
+  private timers: SnapshotTimers | null = null;
 
   get entryCount(): number {
     return this.states.reduce((count, { cells }) => count + cells.valueCount, 0);
@@ -61,14 +73,13 @@ class HeapStateStore extends KeyedRows implements KeyedStateStore {
 
   list<T>(name: string, elementType: TypeDescriptor<T> | null, options: StateOptions = {}): ListState<T> & MergingState {
     const cells = this.declare(name, 'list', elementType && t.array(elementType as AnyType), { ...options, ownership: 'owned' });
-    const freeze = this.options.freezeValues && options.ownership !== 'owned';
-    return new CellListState<T>(cells, this.slots, { stored: this.stored(name, elementType, options), freeze });
+    return new CellListState<T>(cells, this.slots, this.elements(name, elementType, options));
   }
 
   map<K, V>(name: string, keyType: TypeDescriptor<K>, valueType: TypeDescriptor<V>, options: StateOptions = {}): MapState<K, V> {
     const type = t.map(keyType as AnyType, valueType as AnyType);
     const cells = this.declare(name, 'map', type, { ...options, ownership: 'owned' });
-    return new CellMapState<K, V>(cells, this.stored(name, valueType, options));
+    return new CellMapState<K, V>(cells, this.elements(name, valueType, options));
   }
 
   reducing<T>(
@@ -94,17 +105,55 @@ class HeapStateStore extends KeyedRows implements KeyedStateStore {
   *entries(range: KeyGroupRange): Generator<StateEntry> {
     for (const { keyGroup, row } of this.rowsByKeyGroup(range)) {
       const key = this.keyAt(row);
+      const found: StateEntry[] = [];
       for (const { name, cells } of this.states) {
-        for (const { namespace, value } of cells.cellsAt(row)) yield { state: name, keyGroup, key, namespace, value };
+        cells.visitRow(row, (namespace, value) => found.push({ state: name, keyGroup, key, namespace, value }));
       }
+      yield* found;
     }
   }
 
-  restore({ state, key, namespace, value }: StateEntry): void {
-    const { cells } = present(this.states.find(({ name }) => name === state), `state '${state}' is declared before it is restored`);
-    this.setKey(key);
-    this.setNamespace(namespace);
-    cells.set(value);
+  attachTimers(timers: SnapshotTimers): void {
+    this.timers = timers;
+  }
+
+  snapshot(checkpointId: number, mode: SnapshotMode): KeyedSnapshot {
+    const snapshot = this.snapshots.begin(checkpointId, mode, this.liveRowCount, {
+      table: this,
+      range: this.options.keyGroups,
+      states: this.states.map(describeState),
+      types: { key: this.options.keyType, cells: this.states.map(({ type }) => type) },
+      timers: TIMER_DOMAINS.map((domain) => this.timers?.capture(domain) ?? []),
+      keyGroupOf: (key) => this.keyGroupOfKey(key),
+    });
+    this.epoch = this.snapshots.epoch;
+    return snapshot;
+  }
+
+  confirm(checkpointId: number): void {
+    this.snapshots.confirm(checkpointId);
+  }
+
+  restore(file: KeyedStateFile, range: KeyGroupRange): void {
+    this.restoring.read(file, range);
+  }
+
+  endRestore(): void {
+    for (const timer of this.restoring.takeTimers()) this.timers?.restore(timer);
+    this.setNamespace(VOID_NAMESPACE);
+    this.unselect();
+  }
+
+  writeCells(row: number, stateCount: number, section: SectionWriter): void {
+    for (let i = 0; i < stateCount; i++) {
+      section.state = i;
+      const state = this.states[i] as DeclaredState;
+      try {
+        state.cells.visitRow(row, section.visit);
+      } catch (thrown) {
+        throw notWritable(state.name, this.keyAt(row), thrown);
+      }
+    }
   }
 
   close(): void {
@@ -112,17 +161,59 @@ class HeapStateStore extends KeyedRows implements KeyedStateStore {
     this.unselect();
   }
 
+  protected override beforeChange(row: number): void {
+    this.snapshots.beforeChange(row);
+  }
+
+  protected override onReleased(row: number): void {
+    const times = { version: this.versionAt(row), birth: this.birthAt(row), liveRowCount: this.liveRowCount };
+    this.snapshots.onKeyRemoved(this.keyAt(row), this.keyGroupAt(row), times);
+  }
+
   private declare(name: string, kind: StateKind, type: AnyType | null, options: StateOptions): Cells {
     const { namespaced = null, ownership = 'copied' } = options;
-    const known = this.states.find((state) => state.name === name);
-    if (known === undefined) {
-      const cells = this.cells(namespaced, type, { name, freeze: this.options.freezeValues, ownership });
-      this.states.push({ name, kind, namespaced, cells });
-      return cells;
+    const known = this.states.findIndex((state) => state.name === name);
+    if (known < 0) return this.addState({ name, kind, namespaced, type }, ownership).cells;
+    const state = this.states[known] as DeclaredState;
+    if (state.kind !== kind || state.namespaced !== namespaced) throw declaredOtherwise(state, kind);
+    if (type !== null) {
+      if (state.type !== null) this.checkRedeclared(state, state.type, type);
+      state.cells.declare(type, ownership);
+      this.states[known] = { ...state, type };
     }
-    if (known.kind !== kind || known.namespaced !== namespaced) throw declaredOtherwise(known, kind);
-    if (type !== null) known.cells.declare(type, ownership);
-    return known.cells;
+    return state.cells;
+  }
+
+  /** A restored state may be declared late. */
+  private checkRedeclared({ name }: DeclaredState, former: AnyType, type: AnyType): void {
+    const conflict = schemaConflict(former.schema, type.schema);
+    if (conflict === null) return;
+    throw new ClusterError('STATE_INCOMPATIBLE', `operator '${this.options.operatorName ?? ''}', state '${name}': ${conflict}`);
+  }
+
+  private addState(state: Omit<DeclaredState, 'cells'>, ownership: Ownership): DeclaredState {
+    const { name, namespaced, type } = state;
+    const declared = { ...state, cells: this.cells(namespaced, type, { name, freeze: this.options.freezeValues, ownership }) };
+    this.states.push(declared);
+    return declared;
+  }
+
+  private restoreTarget(): RestoreTarget {
+    const { keyType, keyGroups: { maxParallelism }, operatorName = '' } = this.options;
+    return {
+      operatorName, keyType, maxParallelism,
+      stateNamed: (name) => this.states.find((state) => state.name === name) ?? null,
+      addUndeclared: ({ name, kind, namespaced }, type) => this.addState({ name, kind: kind as StateKind, namespaced, type }, 'owned'),
+      setKey: (key) => this.setKey(key),
+      setNamespace: (namespace) => this.setNamespace(namespace),
+      clearKey: () => this.clearSelected(),
+    };
+  }
+
+  private clearSelected(): void {
+    const row = this.row();
+    if (row === NO_ROW) return;
+    for (const { cells } of this.states) cells.clearRow(row);
   }
 
   private cells(namespaced: Namespacing | null, type: AnyType | null, options: StoringOptions): Cells {
@@ -130,9 +221,23 @@ class HeapStateStore extends KeyedRows implements KeyedStateStore {
     return namespaced === 'shared' ? new SharedCells(this, type, options) : new OwnCells(this, type, options);
   }
 
-  private stored<T>(name: string, type: TypeDescriptor<T> | null, { ownership = 'copied' }: StateOptions): StoreValue {
-    return storeValueOf(type as AnyType | null, { name, freeze: this.options.freezeValues, ownership });
+  private elements<T>(name: string, type: TypeDescriptor<T> | null, { ownership = 'copied' }: StateOptions): ElementOptions {
+    const options = { name, freeze: this.options.freezeValues, ownership };
+    return {
+      stored: storeValueOf(type as AnyType | null, options),
+      freeze: options.freeze && ownership === 'copied',
+      mayChange: mayChange(type as AnyType | null, options),
+    };
   }
+}
+
+function describeState({ name, kind, namespaced, type }: DeclaredState): StateDescription {
+  return { name, kind, namespaced, type: type?.schema ?? null };
+}
+
+function notWritable(state: string, key: unknown, cause: unknown): ClusterError {
+  const what = cause instanceof Error ? cause.message : String(cause);
+  return new ClusterError('CHECKPOINT_FAILED', `state '${state}' of key ${shownKey(key)} cannot be written: ${what}`, { cause });
 }
 
 function declaredOtherwise({ name, kind }: DeclaredState, wanted: StateKind): ClusterError {

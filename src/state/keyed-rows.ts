@@ -7,6 +7,9 @@
  * (filling and clearing one key: 330 ns with an entry and a removal, 90 ns without). Freed rows are reused. A row
  * remembers its key group, which is computed anyway when it is made.
  *
+ * Once a snapshot was opened, a row remembers the epoch in which it was last touched; each snapshot begins a new epoch
+ * (state/heap-snapshots.ts). The first touch of a row in an epoch lets open snapshots write the row as it is.
+ *
  * Invariants (test/state/keyed-rows.test.ts): a row with values is in the index; at most half of the rows in it, or
  * `IDLE_ROWS_MIN`, are idle.
  */
@@ -22,6 +25,8 @@ import type { RowSelector } from './value-column.ts';
 /** The row of the selected key has not been looked up. */
 const UNRESOLVED = -2;
 const ROWS_INITIAL = 32;
+/** Version of a row that is not in the index. */
+const FREE = -1;
 /** So many rows may be idle however few are not. */
 const IDLE_ROWS_MIN = 1024;
 /** Looked at when there are too many: more than one is made idle at a time. */
@@ -45,6 +50,11 @@ export abstract class KeyedRows implements RowSelector {
   /** Values by row, over all states and namespaces; 0 for idle and free rows. */
   private valueCounts: Uint32Array = new Uint32Array(ROWS_INITIAL);
   private keyGroups: Uint16Array = new Uint16Array(ROWS_INITIAL);
+  /** The current epoch; 0: there was no snapshot, and versions are not kept. */
+  protected epoch = 0;
+  /** Epochs in which rows were last touched, and in which they were made. */
+  private versions: Int32Array = new Int32Array(ROWS_INITIAL);
+  private births: Int32Array = new Int32Array(ROWS_INITIAL);
   /** Rows in the index without values. */
   private idleCount = 0;
   /** Rows that have been idle, the longest first, each at most once; those that have values again are passed over. */
@@ -77,7 +87,13 @@ export abstract class KeyedRows implements RowSelector {
 
   rowForWriting(): number {
     const row = this.row();
-    return row === NO_ROW ? this.addSelected() : row;
+    if (row === NO_ROW) return this.addSelected();
+    this.touch(row);
+    return row;
+  }
+
+  touch(row: number): void {
+    if (this.epoch !== 0 && this.versions[row] !== this.epoch) this.onFirstTouch(row);
   }
 
   onFilled(row: number): void {
@@ -92,13 +108,51 @@ export abstract class KeyedRows implements RowSelector {
     if (left === 0) this.onIdle(row);
   }
 
+  /** Rows ever used. @internal For snapshots, as what follows. */
+  get rowLimit(): number {
+    return this.rowCount;
+  }
+
+  /** Rows with values. */
+  get liveRowCount(): number {
+    return this.rowCount - this.freeRows.length - this.idleCount;
+  }
+
+  keyAt(row: number): unknown {
+    return this.numberIndex !== null ? this.numberIndex.keyAt(row) : this.hashedIndex.keyAt(row);
+  }
+
+  keyGroupAt(row: number): number {
+    return this.keyGroups[row] as number;
+  }
+
+  /** Negative for rows that belong to no key. */
+  versionAt(row: number): number {
+    return this.versions[row] as number;
+  }
+
+  birthAt(row: number): number {
+    return this.births[row] as number;
+  }
+
+  isIdle(row: number): boolean {
+    return this.valueCounts[row] === 0;
+  }
+
+  /** A row is about to change, or to be given back, for the first time in this epoch. */
+  protected abstract beforeChange(row: number): void;
+
+  /** The key of a row is forgotten. */
+  protected abstract onReleased(row: number): void;
+
+  private onFirstTouch(row: number): void {
+    this.beforeChange(row);
+    this.versions[row] = this.epoch;
+  }
+
   protected unselect(): void {
     this.selectedKey = undefined;
     this.selectedRow = UNRESOLVED;
-  }
-
-  protected keyAt(row: number): unknown {
-    return this.numberIndex !== null ? this.numberIndex.keyAt(row) : this.hashedIndex.keyAt(row);
   }
 
   /** Live rows of a range, by ascending key group. */
@@ -125,6 +179,11 @@ export abstract class KeyedRows implements RowSelector {
   }
 
   private release(row: number): void {
+    if (this.epoch !== 0) {
+      if (this.versions[row] !== this.epoch) this.beforeChange(row);
+      this.onReleased(row);
+    }
+    this.versions[row] = FREE;
     if (this.numberIndex !== null) this.numberIndex.remove(row);
     else this.hashedIndex.remove(row);
     this.idleCount -= 1;
@@ -148,6 +207,7 @@ export abstract class KeyedRows implements RowSelector {
     const row = this.freeRows.pop() ?? this.rowCount++;
     if (row >= this.keyGroups.length) this.growRows();
     this.keyGroups[row] = keyGroup;
+    this.versions[row] = this.births[row] = this.epoch;
     this.idleCount += 1;
     if (this.numberIndex !== null) this.numberIndex.add(key as number, row);
     else this.hashedIndex.add(this.ownedKey(key), hash, row);
@@ -155,11 +215,11 @@ export abstract class KeyedRows implements RowSelector {
   }
 
   private growRows(): void {
-    const { keyGroups, valueCounts } = this;
-    this.keyGroups = new Uint16Array(2 * keyGroups.length);
-    this.keyGroups.set(keyGroups);
-    this.valueCounts = new Uint32Array(2 * valueCounts.length);
-    this.valueCounts.set(valueCounts);
+    const length = 2 * this.keyGroups.length;
+    this.keyGroups = grown(this.keyGroups, new Uint16Array(length));
+    this.valueCounts = grown(this.valueCounts, new Uint32Array(length));
+    this.versions = grown(this.versions, new Int32Array(length));
+    this.births = grown(this.births, new Int32Array(length));
   }
 
   /** A key that is an object may be changed by the user after this record. */
@@ -170,6 +230,10 @@ export abstract class KeyedRows implements RowSelector {
     return type.immutable ? key : type.codec().copy(key);
   }
 
+  protected keyGroupOfKey(key: unknown): number {
+    return keyGroupOf(this.hash(key), this.options.keyGroups.maxParallelism);
+  }
+
   /** Once per key, not per record: a selector that is not deterministic routes records of new keys astray. */
   private keyGroupOf(key: unknown, hash: number): number {
     const { first, last, maxParallelism } = this.options.keyGroups;
@@ -177,7 +241,7 @@ export abstract class KeyedRows implements RowSelector {
     if (keyGroup >= first && keyGroup <= last) return keyGroup;
     throw new ClusterError(
       'KEY_INVALID',
-      `key ${describe(key)} is in key group ${keyGroup}, outside this subtask's ${first}..${last}: ` +
+      `key ${shownKey(key)} is in key group ${keyGroup}, outside this subtask's ${first}..${last}: ` +
         'is the key selector deterministic, and the stream keyed by the same selector everywhere?',
     );
   }
@@ -202,7 +266,7 @@ class RowQueue {
   private queued: Uint8Array = new Uint8Array(ROWS_INITIAL);
 
   push(row: number): void {
-    if (row >= this.queued.length) this.queued = grownBytes(this.queued, row);
+    if (row >= this.queued.length) this.queued = grown(this.queued, new Uint8Array(Math.max(2 * this.queued.length, row + 1)));
     if (this.queued[row] === 1) return;
     this.queued[row] = 1;
     if (this.length === this.ring.length) this.grow();
@@ -228,10 +292,9 @@ class RowQueue {
   }
 }
 
-function grownBytes(column: Uint8Array, row: number): Uint8Array {
-  const grown = new Uint8Array(Math.max(2 * column.length, row + 1));
-  grown.set(column);
-  return grown;
+function grown<A extends Uint8Array | Uint16Array | Uint32Array | Int32Array>(column: A, longer: A): A {
+  longer.set(column);
+  return longer;
 }
 
 function noKey(key: unknown): ClusterError {
@@ -242,7 +305,8 @@ function noKey(key: unknown): ClusterError {
 /** Bound on a key shown in a message, in characters. */
 const KEY_SHOWN_MAX = 100;
 
-function describe(key: unknown): string {
+/** A key, for messages. */
+export function shownKey(key: unknown): string {
   const text = typeof key === 'object' ? JSON.stringify(key) : String(key);
   return text.length > KEY_SHOWN_MAX ? `${text.slice(0, KEY_SHOWN_MAX)}…` : text;
 }

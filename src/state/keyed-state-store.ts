@@ -4,6 +4,7 @@
  */
 import type { AggregatingState, ListState, MapState, ReduceFunction, ReducingState, ValueState } from '../graph/functions.ts';
 import type { AggregateFunction } from '../graph/windows.ts';
+import type { JsonObject } from '../protocol/json.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import type { Namespace } from './namespace.ts';
 
@@ -21,6 +22,8 @@ export interface StateStoreOptions {
   readonly keyType: TypeDescriptor<unknown> | null;
   /** Dev mode: values read are deep-frozen so that an in-place change fails where it is made. */
   readonly freezeValues: boolean;
+  /** For messages about the state. */
+  readonly operatorName?: string;
 }
 
 /** One entry, as a snapshot sees it: a value, a list's array, a map's Map, an accumulator. */
@@ -61,6 +64,55 @@ export interface MergingState {
   mergeNamespaces(target: Namespace, sources: readonly Namespace[]): void;
 }
 
+/** One timer, as a snapshot holds it. */
+export interface SnapshotTimer {
+  readonly key: unknown;
+  readonly namespace: Namespace;
+  readonly timestampMs: number;
+}
+
+/** Event time first: the order in a file. */
+export const TIMER_DOMAINS = ['event', 'processing'] as const;
+
+/** The timers of the operator, which travel with its keyed state. */
+export interface SnapshotTimers {
+  /** The timers of a domain as they are now: what happens later does not show in the answer. */
+  capture(domain: (typeof TIMER_DOMAINS)[number]): readonly SnapshotTimer[];
+  restore(timer: SnapshotTimer & { readonly domain: (typeof TIMER_DOMAINS)[number] }): void;
+}
+
+/** Whether a snapshot may leave out what a confirmed one already holds. */
+export type SnapshotMode = 'full' | 'incremental';
+
+/**
+ * The state as it was when the snapshot was opened. Opening costs the same whatever the size of the state: entries that are
+ * touched before they were written are written first.
+ */
+export interface KeyedSnapshot {
+  /**
+   * The confirmed checkpoint that this one is an increment to; null: it stands alone, which also an `incremental` one does
+   * when there is no such checkpoint, or when its chain has grown longer than what it would save.
+   */
+  readonly baseId: number | null;
+  /**
+   * Encodes the next slice, of about `sizeBytes` and maybe empty; null when all is written. Called between records. Throws
+   * when a value could not be encoded: the error names state and key, and the snapshot is of no use.
+   */
+  next(sizeBytes: number): Uint8Array | null;
+  /** What is needed to read the file (state/snapshot-format.ts). Plain data, after the last slice. */
+  readonly meta: JsonObject;
+  /** Done, or given up. Idempotent. */
+  release(): void;
+}
+
+/** A file of a snapshot, or the part of it that is needed. */
+export interface KeyedStateFile {
+  readonly meta: JsonObject;
+  readonly bytes: Uint8Array;
+  /** Where `bytes` begin in the file. */
+  readonly offset: number;
+}
+
 /** Keyed state of one operator subtask. */
 export interface KeyedStateStore {
   /** Selects the key for all states. Cheap: nothing is looked up until a state is touched. */
@@ -86,8 +138,19 @@ export interface KeyedStateStore {
   readonly entryCount: number;
   /** All entries of a key-group range, grouped by ascending key group. */
   entries(range: KeyGroupRange): Iterable<StateEntry>;
-  /** Puts an entry of a declared state back (restore). */
-  restore(entry: StateEntry): void;
+  /** Timers that snapshots hold besides the states. Before the first snapshot or restore. */
+  attachTimers(timers: SnapshotTimers): void;
+  /** Opens a snapshot between two records; several may be open. */
+  snapshot(checkpointId: number, mode: SnapshotMode): KeyedSnapshot;
+  /** The checkpoint has completed: later increments may be against it. Monotonic; checkpoints that are not known are ignored. */
+  confirm(checkpointId: number): void;
+  /**
+   * Reads the part of a file that belongs to `range`; a complete file first, then its increments in their order. Throws
+   * STATE_INCOMPATIBLE, naming the state, when the file holds what the declared states cannot take over.
+   */
+  restore(file: KeyedStateFile, range: KeyGroupRange): void;
+  /** After the last file: no key is selected, and timers are set. */
+  endRestore(): void;
   close(): void;
 }
 

@@ -3,12 +3,12 @@
  * A key has few live sessions, so the chain is short.
  */
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
-import type { Cell, Cells } from './cells.ts';
+import type { Cells, CellVisitor } from './cells.ts';
 import type { Ownership } from './keyed-state-store.ts';
 import type { Namespace } from './namespace.ts';
 import type { NamespaceSlots } from './namespace-slots.ts';
 import { NO_ROW } from './row-index.ts';
-import { storeValueOf, type StoreValue, type StoringOptions } from './stored-value.ts';
+import { mayChange, storeValueOf, type StoreValue, type StoringOptions } from './stored-value.ts';
 import type { RowSelector } from './value-column.ts';
 
 interface Link {
@@ -23,6 +23,7 @@ export class OwnCells implements Cells {
   private readonly slots: NamespaceSlots;
   private readonly options: StoringOptions;
   private stored: StoreValue;
+  private mayChange: boolean;
   /** The first link by row. */
   private readonly chains: (Link | null)[] = [];
 
@@ -31,19 +32,35 @@ export class OwnCells implements Cells {
     this.slots = rows.slots;
     this.options = options;
     this.stored = storeValueOf(type, options);
+    this.mayChange = mayChange(type, options);
   }
 
   declare(type: TypeDescriptor<unknown>, ownership: Ownership): void {
     this.stored = storeValueOf(type, { ...this.options, ownership });
+    this.mayChange = mayChange(type, { ...this.options, ownership });
   }
 
   get(): unknown {
+    const row = this.rows.row();
+    const value = this.find(row)?.value;
+    if (this.mayChange && typeof value === 'object') this.rows.touch(row);
+    return value;
+  }
+
+  peek(): unknown {
     return this.find(this.rows.row())?.value;
   }
 
   set(value: unknown): void {
     if (value === undefined) return this.clear();
-    const stored = this.stored(value);
+    this.write(this.stored(value));
+  }
+
+  put(value: unknown): void {
+    this.write(this.options.freeze ? this.stored(value) : value);
+  }
+
+  private write(stored: unknown): void {
     const row = this.rows.rowForWriting();
     const link = this.find(row);
     if (link !== null) link.value = stored;
@@ -54,13 +71,24 @@ export class OwnCells implements Cells {
     const row = this.rows.row();
     const link = this.find(row);
     if (link === null) return;
+    this.rows.touch(row);
     this.remove(row, link);
     this.valueCount -= 1;
     this.rows.onCleared(row);
   }
 
-  *cellsAt(row: number): Generator<Cell> {
-    for (let link = this.chains[row] ?? null; link !== null; link = link.next) yield link;
+  visitRow(row: number, visit: CellVisitor): void {
+    for (let link = this.chains[row] ?? null; link !== null; link = link.next) visit(link.namespace, link.value);
+  }
+
+  clearRow(row: number): void {
+    let gone = 0;
+    for (let link = this.chains[row] ?? null; link !== null; link = link.next) gone += 1;
+    if (gone === 0) return;
+    this.rows.touch(row);
+    this.chains[row] = null;
+    this.valueCount -= gone;
+    for (; gone > 0; gone--) this.rows.onCleared(row);
   }
 
   private find(row: number): Link | null {

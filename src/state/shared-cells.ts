@@ -3,7 +3,7 @@
  * ended is empty and serves the next one, so windows that come and go allocate nothing.
  */
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
-import type { Cell, Cells } from './cells.ts';
+import type { Cells, CellVisitor } from './cells.ts';
 import type { Ownership } from './keyed-state-store.ts';
 import { NO_SLOT, type NamespaceSlots } from './namespace-slots.ts';
 import type { StoringOptions } from './stored-value.ts';
@@ -48,11 +48,17 @@ export class SharedCells implements Cells {
     return slot === NO_SLOT || slot >= this.columns.length ? undefined : (this.columns[slot] as ValueColumn).get();
   }
 
+  peek(): unknown {
+    return this.columns[this.slots.slot()]?.peek();
+  }
+
   set(value: unknown): void {
     if (value === undefined) return this.clear();
-    const slot = this.slots.slotForWriting();
-    if (slot >= this.columns.length) this.addColumns(slot);
-    (this.columns[slot] as ValueColumn).set(value);
+    this.columnForWriting().set(value);
+  }
+
+  put(value: unknown): void {
+    this.columnForWriting().put(value);
   }
 
   clear(): void {
@@ -64,15 +70,29 @@ export class SharedCells implements Cells {
     if (column.valueCount === 0) this.store.onColumnEmptied(slot);
   }
 
-  *cellsAt(row: number): Generator<Cell> {
+  visitRow(row: number, visit: CellVisitor): void {
     for (let slot = 0; slot < this.columns.length; slot++) {
-      const value = this.columns[slot]?.at(row);
-      if (value !== undefined) yield { namespace: this.slots.namespaceAt(slot), value };
+      const value = (this.columns[slot] as ValueColumn).at(row);
+      if (value !== undefined) visit(this.slots.namespaceAt(slot), value);
     }
+  }
+
+  clearRow(row: number): void {
+    this.columns.forEach((column, slot) => {
+      if (!column.has(row)) return;
+      column.clearAt(row);
+      if (column.valueCount === 0) this.store.onColumnEmptied(slot);
+    });
   }
 
   usesSlot(slot: number): boolean {
     return (this.columns[slot]?.valueCount ?? 0) > 0;
+  }
+
+  private columnForWriting(): ValueColumn {
+    const slot = this.slots.slotForWriting();
+    if (slot >= this.columns.length) this.addColumns(slot);
+    return this.columns[slot] as ValueColumn;
   }
 
   private addColumns(slot: number): void {

@@ -35,23 +35,32 @@ function mergeCells<V>(cells: Cells, slots: NamespaceSlots, namespaces: readonly
   slots.select(selected);
 }
 
+/** How the elements of a list, or the values of a map, are kept. */
+export interface ElementOptions {
+  readonly stored: StoreValue;
+  /** Dev mode: what is read is frozen. */
+  readonly freeze: boolean;
+  /** What is read may be changed in place: reading counts as writing. */
+  readonly mayChange: boolean;
+}
+
 export class CellListState<T> implements ListState<T>, MergingState {
   private readonly cells: Cells;
   private readonly slots: NamespaceSlots;
   private readonly stored: StoreValue;
-  /** Dev mode: what is read is a frozen copy. */
-  private readonly freeze: boolean;
+  private readonly elements: ElementOptions;
 
-  constructor(cells: Cells, slots: NamespaceSlots, elements: { readonly stored: StoreValue; readonly freeze: boolean }) {
+  constructor(cells: Cells, slots: NamespaceSlots, elements: ElementOptions) {
     this.cells = cells;
     this.slots = slots;
     this.stored = elements.stored;
-    this.freeze = elements.freeze;
+    this.elements = elements;
   }
 
   get(): readonly T[] {
-    const list = (this.cells.get() as T[] | undefined) ?? EMPTY;
-    return this.freeze ? Object.freeze([...list]) : list;
+    const { freeze, mayChange } = this.elements;
+    const list = ((mayChange ? this.cells.get() : this.cells.peek()) as T[] | undefined) ?? EMPTY;
+    return freeze ? Object.freeze([...list]) : list;
   }
 
   add(value: T): void {
@@ -85,25 +94,27 @@ export class CellListState<T> implements ListState<T>, MergingState {
 export class CellMapState<K, V> implements MapState<K, V> {
   private readonly cells: Cells;
   private readonly stored: StoreValue;
+  private readonly mayChange: boolean;
 
-  constructor(cells: Cells, stored: StoreValue) {
+  constructor(cells: Cells, elements: ElementOptions) {
     this.cells = cells;
-    this.stored = stored;
+    this.stored = elements.stored;
+    this.mayChange = elements.mayChange;
   }
 
   get(key: K): V | undefined {
-    return this.map()?.get(key);
+    return this.toRead()?.get(key);
   }
 
   has(key: K): boolean {
-    return this.map()?.has(key) ?? false;
+    return this.toLookAt()?.has(key) ?? false;
   }
 
   set(key: K, value: V): void {
     checkMapKey(key);
     if (value === undefined) return this.delete(key);
     const stored = this.stored(value) as V;
-    const map = this.map();
+    const map = this.toChange();
     if (map === undefined) this.cells.set(new Map([[key, stored]]));
     else map.set(key, stored);
   }
@@ -113,32 +124,43 @@ export class CellMapState<K, V> implements MapState<K, V> {
   }
 
   delete(key: K): void {
-    const map = this.map();
-    if (map?.delete(key) === true && map.size === 0) this.cells.clear();
+    if (!this.has(key)) return;
+    const map = this.toChange();
+    map?.delete(key);
+    if (map?.size === 0) this.cells.clear();
   }
 
   isEmpty(): boolean {
-    return this.map() === undefined;
+    return this.toLookAt() === undefined;
   }
 
   *entries(): Generator<readonly [K, V]> {
-    yield* this.map() ?? EMPTY;
+    yield* this.toRead() ?? EMPTY;
   }
 
   *keys(): Generator<K> {
-    yield* this.map()?.keys() ?? EMPTY;
+    yield* this.toLookAt()?.keys() ?? EMPTY;
   }
 
   *values(): Generator<V> {
-    yield* this.map()?.values() ?? EMPTY;
+    yield* this.toRead()?.values() ?? EMPTY;
   }
 
   clear(): void {
     this.cells.clear();
   }
 
-  /** Never empty. */
-  private map(): Map<K, V> | undefined {
+  // The map of the selected key is never empty.
+
+  private toLookAt(): Map<K, V> | undefined {
+    return this.cells.peek() as Map<K, V> | undefined;
+  }
+
+  private toRead(): Map<K, V> | undefined {
+    return this.mayChange ? this.toChange() : this.toLookAt();
+  }
+
+  private toChange(): Map<K, V> | undefined {
     return this.cells.get() as Map<K, V> | undefined;
   }
 }

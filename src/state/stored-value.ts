@@ -30,6 +30,11 @@ export function storeValueOf(type: TypeDescriptor<unknown> | null, { name, freez
   };
 }
 
+/** Whether whoever reads a value of the state could change it in place. */
+export function mayChange(type: TypeDescriptor<unknown> | null, { freeze, ownership }: StoringOptions): boolean {
+  return type?.immutable !== true && (ownership === 'owned' || !freeze);
+}
+
 function checkValue(type: TypeDescriptor<unknown>, value: unknown, name: string): void {
   try {
     type.check(value);

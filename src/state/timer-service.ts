@@ -17,7 +17,7 @@ import { keyGroupOf } from '../graph/key-groups.ts';
 import { keyHashOf } from '../graph/key-hash.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
-import type { KeyGroupRange, KeyedStateStore } from './keyed-state-store.ts';
+import type { KeyGroupRange, KeyedStateStore, SnapshotTimer, SnapshotTimers } from './keyed-state-store.ts';
 import type { Namespace } from './namespace.ts';
 import { copyAny } from './stored-value.ts';
 import { TimerQueue } from './timer-queue.ts';
@@ -70,7 +70,7 @@ export interface TimerSurroundings {
 const ALARM_DELAY_MS_MAX = 60_000;
 
 /** Timers on the heap. See the file's head. */
-export class HeapTimerService implements TimerService {
+export class HeapTimerService implements TimerService, SnapshotTimers {
   currentWatermarkMs = NO_TIMESTAMP;
   private readonly store: Pick<KeyedStateStore, 'key' | 'setKey'>;
   private readonly keyType: TypeDescriptor<unknown> | null;
@@ -125,6 +125,10 @@ export class HeapTimerService implements TimerService {
   /** How many timers wait. */
   count(domain: TimeDomain): number {
     return this.queues[domain].size;
+  }
+
+  capture(domain: TimeDomain): readonly SnapshotTimer[] {
+    return this.queues[domain].toArray();
   }
 
   /** All timers of a key-group range, by ascending key group. */

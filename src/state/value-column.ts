@@ -6,18 +6,20 @@
  * The column is also the handle that user functions hold: `get` and `set` go straight to the row.
  */
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
-import type { Cell, Cells } from './cells.ts';
+import type { Cells, CellVisitor } from './cells.ts';
 import type { Ownership } from './keyed-state-store.ts';
 import { VOID_NAMESPACE } from './namespace.ts';
 import { grownFloats, NO_ROW } from './row-index.ts';
-import { storeValueOf, type StoreValue, type StoringOptions } from './stored-value.ts';
+import { mayChange, storeValueOf, type StoreValue, type StoringOptions } from './stored-value.ts';
 
 /** The store, as its columns see it. */
 export interface RowSelector {
   /** Row of the selected key, or `NO_ROW`. */
   row(): number;
-  /** Row of the selected key, made if there is none. */
+  /** Row of the selected key, made if there is none, and touched. */
   rowForWriting(): number;
+  /** Before the values of a row change, or something is read that may be changed in place. Free between snapshots. */
+  touch(row: number): void;
   /** A row gained a value. */
   onFilled(row: number): void;
   /** A row lost a value: it is given back with its last. */
@@ -33,6 +35,8 @@ export class ValueColumn implements Cells {
   private readonly rows: RowSelector;
   private readonly options: StoringOptions;
   private stored: StoreValue;
+  /** What is read may be changed in place: reading counts as writing. */
+  private mayChange: boolean;
   private numbers: Float64Array | null;
   private values: unknown[] = [];
   /** Rows whose value is the number NaN. */
@@ -42,6 +46,7 @@ export class ValueColumn implements Cells {
     this.rows = rows;
     this.options = options;
     this.stored = storeValueOf(type, options);
+    this.mayChange = mayChange(type, options);
     const mayBeNumbers = type === null || NUMBER_KINDS.has(type.schema['type']);
     this.numbers = mayBeNumbers ? new Float64Array(ROWS_INITIAL).fill(NaN) : null;
   }
@@ -49,9 +54,19 @@ export class ValueColumn implements Cells {
   /** Gives a column that a restore made before its declaration its type. */
   declare(type: TypeDescriptor<unknown>, ownership: Ownership): void {
     this.stored = storeValueOf(type, { ...this.options, ownership });
+    this.mayChange = mayChange(type, { ...this.options, ownership });
   }
 
   get(): unknown {
+    const row = this.rows.row();
+    if (row === NO_ROW) return undefined;
+    if (this.numbers !== null) return this.numberAt(row);
+    const value = this.values[row];
+    if (this.mayChange && typeof value === 'object') this.rows.touch(row);
+    return value;
+  }
+
+  peek(): unknown {
     const row = this.rows.row();
     return row === NO_ROW ? undefined : this.at(row);
   }
@@ -65,7 +80,17 @@ export class ValueColumn implements Cells {
 
   clear(): void {
     const row = this.rows.row();
-    if (row === NO_ROW || !this.has(row)) return;
+    if (row !== NO_ROW && this.has(row)) this.clearAt(row);
+  }
+
+  put(value: unknown): void {
+    if (typeof value === 'number' && this.numbers !== null) return this.setNumber(this.rows.rowForWriting(), value);
+    this.setReference(this.rows.rowForWriting(), this.options.freeze ? this.stored(value) : value);
+  }
+
+  /** The row has a value. */
+  clearAt(row: number): void {
+    this.rows.touch(row);
     this.valueCount -= 1;
     if (this.numbers === null) {
       this.values[row] = undefined;
@@ -78,8 +103,11 @@ export class ValueColumn implements Cells {
 
   /** The value at `row`, or undefined. */
   at(row: number): unknown {
-    const numbers = this.numbers;
-    if (numbers === null) return this.values[row];
+    return this.numbers === null ? this.values[row] : this.numberAt(row);
+  }
+
+  private numberAt(row: number): number | undefined {
+    const numbers = this.numbers as Float64Array;
     if (row >= numbers.length) return undefined;
     const value = numbers[row] as number;
     return value === value ? value : this.nans.size > 0 && this.nans.has(row) ? NaN : undefined;
@@ -89,9 +117,13 @@ export class ValueColumn implements Cells {
     return this.at(row) !== undefined;
   }
 
-  *cellsAt(row: number): Generator<Cell> {
+  visitRow(row: number, visit: CellVisitor): void {
     const value = this.at(row);
-    if (value !== undefined) yield { namespace: VOID_NAMESPACE, value };
+    if (value !== undefined) visit(VOID_NAMESPACE, value);
+  }
+
+  clearRow(row: number): void {
+    if (this.has(row)) this.clearAt(row);
   }
 
   private setNumber(row: number, value: number): void {

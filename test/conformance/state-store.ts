@@ -1,6 +1,6 @@
 /**
  * What every state backend must do. Random programs over several states and keys run on the backend and on
- * a plain Map; both must answer alike, and what `entries` lists must rebuild the store.
+ * a plain Map; both must answer alike, and what `entries` lists must be all of it.
  */
 import type { TestFn } from 'ava';
 import fc from 'fast-check';
@@ -9,6 +9,7 @@ import { keyGroupOf, keyGroupRangeOf } from '../../src/graph/key-groups.ts';
 import { hashKey } from '../../src/graph/key-hash.ts';
 import type { KeyedStateStore, StateBackend, StateStoreOptions } from '../../src/state/keyed-state-store.ts';
 import { testStateKinds } from './state-kinds.ts';
+import { fileOf, testStateSnapshots } from './state-snapshots.ts';
 
 const MAX_PARALLELISM = 128;
 const ALL: StateStoreOptions = {
@@ -76,6 +77,7 @@ export function testStateBackend(test: TestFn, backend: StateBackend): void {
     }
   }
   testStateKinds(test, backend);
+  testStateSnapshots(test, backend);
   testKeys(test, backend);
   testGrowth(test, backend);
 }
@@ -113,7 +115,8 @@ function compareEntries(t: { is(a: unknown, b: unknown): unknown; deepEqual(a: u
 function rebuilt(backend: StateBackend, store: KeyedStateStore): KeyedStateStore {
   const copy = backend.open(ALL);
   for (const name of STATES) copy.value(name, null);
-  for (const entry of store.entries(ALL.keyGroups)) copy.restore(entry);
+  copy.restore(fileOf(store.snapshot(1, 'full')), ALL.keyGroups);
+  copy.endRestore();
   return copy;
 }
 

@@ -2,7 +2,10 @@
 import test from 'ava';
 import { KeyedRows } from '../../src/state/keyed-rows.ts';
 
-class Rows extends KeyedRows {}
+class Rows extends KeyedRows {
+  protected override beforeChange(): void {}
+  protected override onReleased(): void {}
+}
 
 function openRows(): Rows {
   return new Rows({ keyGroups: { first: 0, last: 127, maxParallelism: 128 }, keyType: null, freezeValues: false });
