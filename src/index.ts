@@ -36,6 +36,8 @@ export type {
   RichReduceFunction,
 } from './api/function-specs.ts';
 export { job } from './api/job.ts';
+export { BoundedIntervalJoin, IntervalJoin, JoinedStreams, KeyedJoin, WindowedJoin } from './api/joined-streams.ts';
+export type { CoGroupInput, JoinInput, PairInput } from './api/joined-streams.ts';
 export type { BuildFunction, JobOptions } from './api/job.ts';
 export type { JobExecutionResult } from './api/local-executor.ts';
 export { dataGenerator, fileSource } from './api/sources.ts';
@@ -98,8 +100,11 @@ export type {
   AssignerContext,
   Evictor,
   EvictorContext,
+  JoinContext,
   MergeContext,
+  ProcessJoinFunction,
   ProcessWindowFunction,
+  TaggedRecord,
   TimestampedValue,
   TimeWindow,
   Trigger,

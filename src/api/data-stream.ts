@@ -23,6 +23,7 @@ import type { Comparable, FieldArgument, FieldOf, PrimitiveKey, Summable } from 
 import * as specs from './function-specs.ts';
 import { keySpec, requireKeysToMeet } from './keys.ts';
 import { requireFunction, requireNamed } from './option-checks.ts';
+import { IntervalJoin, JoinedStreams } from './joined-streams.ts';
 import * as settings from './operator-settings.ts';
 import type { WatermarkStrategy } from './watermark-strategy.ts';
 import { allInput, countWindows, keyedInput } from './window-inputs.ts';
@@ -112,6 +113,18 @@ export class DataStream<T> {
     }
     if (this.key !== null && other.key !== null) requireKeysToMeet(this.key, other.key);
     return new ConnectedStreams(this, other);
+  }
+
+  /** Pairs of records of two streams with equal keys in a window: `.where(…).equalTo(…).window(…).apply(…)`. */
+  join<U>(other: DataStream<U>): JoinedStreams<T, U, 'join'> {
+    this.requireSameEnvironment(other, 'join');
+    return new JoinedStreams(this, other, 'join');
+  }
+
+  /** The records of two streams with one key in a window, side by side: `.where(…).equalTo(…).window(…).apply(…)`. */
+  coGroup<U>(other: DataStream<U>): JoinedStreams<T, U, 'coGroup'> {
+    this.requireSameEnvironment(other, 'coGroup');
+    return new JoinedStreams(this, other, 'coGroup');
   }
 
   /** Always throws UNSUPPORTED, saying why. */
@@ -218,7 +231,7 @@ export class DataStream<T> {
   }
 
   /** Throws PLAN_INVALID for a stream of another environment. @internal */
-  requireSameEnvironment(other: DataStream<unknown>, call: string): void {
+  requireSameEnvironment(other: { readonly environment: StreamExecutionEnvironment }, call: string): void {
     if (other.environment !== this.environment) throw planError(`${call}: the other stream belongs to another environment`);
   }
 
@@ -354,6 +367,13 @@ export class KeyedStream<T, K> extends DataStream<T> {
   /** Windows of `size` records per key. `slide`: evaluated for every so many records, over the last `size`. */
   countWindow(size: number, slide?: number): WindowedStream<T, K> {
     return countWindows(keyedInput(this), size, slide);
+  }
+
+  /** Pairs of records of two streams with equal keys and near times: `.between('-5 s', '5 s').process(…)`. */
+  intervalJoin<U>(other: KeyedStream<U, K>): IntervalJoin<T, U> {
+    this.requireSameEnvironment(other, 'intervalJoin');
+    if (this.key !== null && other.key !== null) requireKeysToMeet(this.key, other.key);
+    return new IntervalJoin(this, other);
   }
 
   /** Two keyed streams into one operator that shares state per key. Keys must have the same type. */

@@ -17,12 +17,12 @@ export function keySpec<T>(selectorOrField: KeySelector<T, unknown> | string | n
   return { selector, type: type ?? null };
 }
 
-/** Throws PLAN_INVALID when equal keys of two connected streams would go to different subtasks. */
+/** Throws PLAN_INVALID when equal keys of two streams would go to different subtasks. */
 export function requireKeysToMeet(first: KeySpec, second: KeySpec): void {
   if (hashAlike(first.type, second.type)) return;
   const [a, b] = [first, second].map(({ type }) => type?.name ?? 'no declared type');
   throw planError(
-    `connect: equal keys of ${a} and of ${b} have different hashes, so their records would not meet; declare one type for both`,
+    `equal keys of ${a} and of ${b} have different hashes, so their records would not meet; declare one type for both`,
   );
 }
 

@@ -37,6 +37,17 @@ export interface WindowEvaluationSpec {
 
 export type AnyWindowFunction = w.ProcessWindowFunction<unknown, unknown, unknown, f.StateSpecs, f.StateSpecs>;
 
+/** Windows of an assigner, with nothing else said of them. */
+export function describeWindows<T>(assigner: w.WindowAssigner<T>): WindowDescription {
+  requireMethods(assigner, 'a window assigner', ['assignWindows', 'defaultTrigger']);
+  return { assigner: assigner as w.WindowAssigner, trigger: null, evictor: null, allowedLatenessMs: 0, lateTag: null };
+}
+
+export function setTrigger<T, S extends f.StateSpecs>(description: WindowDescription, trigger: w.Trigger<T, S>): void {
+  requireMethods(trigger, 'a trigger', ['onElement', 'onEventTime', 'onProcessingTime', 'clear']);
+  description.trigger = trigger as unknown as w.Trigger;
+}
+
 /** Flink's name of the operator: that of the assigner. */
 export function windowName({ assigner }: WindowDescription): string {
   return assigner.name.replace(/\(.*$/s, '');

@@ -39,15 +39,13 @@ export class WindowedStream<T, K> {
 
   /** @internal */
   constructor(input: WindowedInput<T>, assigner: w.WindowAssigner<T>) {
-    specs.requireMethods(assigner, 'a window assigner', ['assignWindows', 'defaultTrigger']);
     this.input = input;
-    this.description = { assigner: assigner as w.WindowAssigner, trigger: null, evictor: null, allowedLatenessMs: 0, lateTag: null };
+    this.description = specs.describeWindows(assigner);
   }
 
   /** When windows are evaluated; replaces the trigger of the assigner. */
   trigger<S extends f.StateSpecs>(trigger: w.Trigger<T, S>): this {
-    specs.requireMethods(trigger, 'a trigger', ['onElement', 'onEventTime', 'onProcessingTime', 'clear']);
-    this.description.trigger = trigger as unknown as w.Trigger;
+    specs.setTrigger(this.description, trigger);
     return this;
   }
 

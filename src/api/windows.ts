@@ -133,16 +133,20 @@ function spanMs(duration: Duration, option: string): number {
   throw planError(`${option} must be whole milliseconds, 1 or more, not '${duration}'`);
 }
 
-/** May be negative; shorter than `limitMs`. */
-function offsetMs(offset: Duration | undefined, limitMs: number, option: string): number {
-  if (offset === undefined) return 0;
-  const isNegative = typeof offset === 'number' ? offset < 0 : offset.startsWith('-');
-  const length = (typeof offset === 'number' ? Math.abs(offset) : isNegative ? offset.slice(1) : offset) as Duration;
+/** Whole milliseconds, which may be negative: `'-5 s'`. */
+export function signedDurationMs(duration: Duration, option: string): number {
+  const isNegative = typeof duration === 'number' ? duration < 0 : duration.startsWith('-');
+  const length = (typeof duration === 'number' ? Math.abs(duration) : isNegative ? duration.slice(1) : duration) as Duration;
   const lengthMs = durationMs(length, option);
-  if (!Number.isSafeInteger(lengthMs) || lengthMs >= limitMs) {
-    throw planError(`${option} must be whole milliseconds, fewer than ${limitMs} (the distance of two windows), not '${offset}'`);
-  }
+  if (!Number.isSafeInteger(lengthMs)) throw planError(`${option} must be whole milliseconds, not '${duration}'`);
   return isNegative && lengthMs > 0 ? -lengthMs : lengthMs;
+}
+
+/** Shorter than `limitMs`, the distance of two windows. */
+function offsetMs(offset: Duration | undefined, limitMs: number, option: string): number {
+  const ms = signedDurationMs(offset ?? 0, option);
+  if (Math.abs(ms) < limitMs) return ms;
+  throw planError(`${option} must be shorter than ${limitMs} ms, the distance of two windows, not '${offset}'`);
 }
 
 function countOf(where: string, option: string, count: number): number {

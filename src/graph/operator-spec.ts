@@ -106,11 +106,22 @@ export interface WindowUser extends Fn {
   readonly contents: WindowContentsSpec;
   /** Null: the combinations themselves are the results. */
   readonly fn: w.ProcessWindowFunction<unknown, unknown, unknown, f.StateSpecs, f.StateSpecs> | null;
-  /** Whether elements are pairs of an input's index and a record of it. */
+  /** Whether elements are `TaggedRecord`s of two inputs. */
   readonly joins: boolean;
   /** All states that trigger and function declare, for the plan. */
   readonly state: f.StateSpecs;
 }
+
+/** Bounds of the right record's time relative to the left one's, both included. */
+export interface IntervalJoinData extends JsonObject {
+  readonly lowerMs: number;
+  readonly upperMs: number;
+  /** Side outputs of late records; null: they are dropped and counted. */
+  readonly leftLateTag: string | null;
+  readonly rightLateTag: string | null;
+}
+
+export type IntervalJoinUser = w.ProcessJoinFunction<unknown, unknown, unknown>;
 
 /** `field`: null aggregates the record itself, a number addresses an element of a tuple. */
 export interface AggregateData extends JsonObject {
@@ -124,7 +135,8 @@ export type TwoInputSpec =
   | Kind<'co.map', NoData, Fn & { readonly map1: f.MapFunction<unknown, unknown>; readonly map2: f.MapFunction<unknown, unknown> }>
   | Kind<'co.flatMap', NoData,
       Fn & { readonly flatMap1: f.FlatMapFunction<unknown, unknown>; readonly flatMap2: f.FlatMapFunction<unknown, unknown> }>
-  /** Windows over two inputs, keyed alike. */
+  | Kind<'co.intervalJoin', IntervalJoinData, IntervalJoinUser>
+  /** Windows over two inputs, keyed alike: their elements are `TaggedRecord`s. */
   | Kind<'co.window', WindowData, WindowUser>
   | Kind<'co.process', { readonly states: readonly string[] }, f.CoProcessFunction<unknown, unknown, unknown, unknown, f.StateSpecs>>;
 

@@ -139,6 +139,28 @@ export interface WindowContext<K, W extends StateSpecs = StateSpecs, G extends S
   output<T>(tag: OutputTag<T>, value: T): void;
 }
 
+/** What the function of an interval join learns about a pair. One object, reused from pair to pair. */
+export interface JoinContext {
+  readonly leftTimestampMs: number;
+  readonly rightTimestampMs: number;
+  /** Event time of what is emitted: the later of the two. */
+  readonly timestampMs: number;
+  /** Emits to a side output. */
+  output<T>(tag: OutputTag<T>, value: T): void;
+}
+
+/** Sees each pair of an interval join. */
+export interface ProcessJoinFunction<A, B, R> extends Lifecycle {
+  readonly output?: TypeDescriptor<R>;
+  process(left: A, right: B, context: JoinContext, out: Collector<R>): Nothing;
+}
+
+/** A record of either input of a window join or coGroup. */
+export interface TaggedRecord<A, B> {
+  readonly first?: A;
+  readonly second?: B;
+}
+
 /** Evaluates a window: all of its records, or the one result of `reduce` or `aggregate`. */
 export interface ProcessWindowFunction<
   T, R, K = unknown, W extends StateSpecs = Record<never, never>, G extends StateSpecs = Record<never, never>,

@@ -11,6 +11,7 @@ import { AsyncMapOperator } from './async-map.ts';
 import { CoMapOperator, FilterOperator, MapOperator } from './element-wise.ts';
 import { CoFlatMapOperator, FlatMapOperator } from './flat-map.ts';
 import { aggregation } from './keyed-aggregate.ts';
+import { IntervalJoinOperator } from './interval-join.ts';
 import { KeyedReduceOperator } from './keyed-reduce.ts';
 import { KeyedSumOperator, ownFields } from './keyed-sum.ts';
 import type { StreamOperator } from './operator.ts';
@@ -28,6 +29,8 @@ export interface OperatorSurroundings {
   readonly store: KeyedStateStore | null;
   /** Type of the operator's first input; null when not declared. */
   readonly inputType: TypeDescriptor<unknown> | null;
+  /** Type of its second input, if it has one and it was declared. */
+  readonly secondInputType?: TypeDescriptor<unknown> | null;
   /** Deep copy of a record of the first input. */
   readonly copyInput: (value: unknown) => unknown;
   /** How often watermarks are emitted; 0: only with records. */
@@ -63,6 +66,8 @@ export function createOperator(node: OperatorNode, spec: OperatorNodeSpec, aroun
     case 'window':
     case 'co.window':
       return createWindow(node, spec, around);
+    case 'co.intervalJoin':
+      return new IntervalJoinOperator(name, spec, keyedInputs(node, around));
     case 'process':
       return new ProcessOperator(name, spec.user, { keys, store: around.store });
     case 'co.map':
@@ -92,12 +97,15 @@ function changeableCopy({ inputType, copyInput }: OperatorSurroundings): (record
   return inputType?.immutable ? ownFields : copyInput;
 }
 
-function createWindow(node: OperatorNode, spec: WindowSpec, around: OperatorSurroundings): StreamOperator {
+function keyedInputs(node: OperatorNode, around: OperatorSurroundings) {
   const { store } = keyedInput(node, around);
   const keys = node.keys.map((key) => present(key, `operator '${node.name}' has keyed inputs`));
-  const surroundings = { keys, store, inputType: around.inputType, copyInput: changeableCopy(around) };
+  return { keys, store, types: [around.inputType, around.secondInputType ?? null] as const, copyInput: changeableCopy(around) };
+}
+
+function createWindow(node: OperatorNode, spec: WindowSpec, around: OperatorSurroundings): StreamOperator {
   const Operator = isPeriodic(spec.user) ? PeriodicWindowOperator : WindowOperator;
-  return new Operator(node.name, spec, surroundings);
+  return new Operator(node.name, spec, keyedInputs(node, around));
 }
 
 /** Only the writers of `print` are known to look at a record and let go: the others run user code or buffer. */

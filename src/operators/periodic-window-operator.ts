@@ -68,7 +68,7 @@ export class PeriodicWindowOperator extends WindowedOperator {
     this.periodic = present(assigner.periodic, 'the fast path is for periodic windows');
     this.accumulation = present(accumulationOf(contents, around.copyInput), 'the fast path combines records');
     this.selector = present(around.keys[0], 'windows are keyed').selector;
-    this.state = accumulatorState({ store: around.store, type: accumulatorType(contents, around.inputType), namespaced: 'shared' });
+    this.state = accumulatorState({ store: around.store, type: accumulatorType(contents, around.types[0]), namespaced: 'shared' });
     this.retainsInput = this.accumulation.retainsInput;
     this.retainsOutput = this.keepsEmitted;
     this.readsOnly = !this.retainsInput && !this.emitsLate;

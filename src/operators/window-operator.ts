@@ -15,7 +15,8 @@
 import { ClusterError } from '../protocol/errors.ts';
 import type { ValueState } from '../graph/functions.ts';
 import { fires, purges } from '../graph/window-triggers.ts';
-import { maxTimestampOf, type AssignerContext, type TimeWindow, type TriggerResult } from '../graph/windows.ts';
+import { maxTimestampOf } from '../graph/windows.ts';
+import type { AssignerContext, TaggedRecord, TimeWindow, TriggerResult } from '../graph/windows.ts';
 import type { TimeDomain, TimerService } from '../state/timer-service.ts';
 import { t } from '../types/t.ts';
 import { addWindow, retireWindow, stateWindowOf, type Addition, type WindowSet } from './merging-windows.ts';
@@ -24,6 +25,18 @@ import { TriggerCalls } from './trigger-calls.ts';
 import { accumulationOf, contentsOf, evicting, type Evicting } from './window-parts.ts';
 import type { WindowContents } from './window-contents.ts';
 import { WindowedOperator, type WindowSpec, type WindowSurroundings } from './windowed-operator.ts';
+
+/** A record on its way into a window. */
+interface Entering {
+  readonly value: unknown;
+  /** What the window keeps of it. */
+  readonly element: unknown;
+  readonly timestampMs: number;
+}
+
+function tagged(value: unknown, inputIndex: 0 | 1): TaggedRecord<unknown, unknown> {
+  return inputIndex === 0 ? { first: value } : { second: value };
+}
 
 export class WindowOperator extends WindowedOperator {
   override readonly retainsInput = true;
@@ -49,12 +62,12 @@ export class WindowOperator extends WindowedOperator {
   process(value: unknown, timestampMs: number, inputIndex: 0 | 1): void {
     const { store, keys } = this.around;
     store.setKey((keys[inputIndex] as (typeof keys)[number]).selector(value));
-    const element = this.user.joins ? [inputIndex, value] : value;
+    const element = this.user.joins ? tagged(value, inputIndex) : value;
     let isSkipped = true;
     for (const window of this.user.assigner.assignWindows(value, timestampMs, this.assignerContext)) {
       const entered = this.windowSet === null
-        ? !this.isLate(window) && this.enter(window, window, element, timestampMs)
-        : this.enterMerging(this.windowSet, window, element, timestampMs);
+        ? !this.isLate(window) && this.enter(window, window, { value, element, timestampMs })
+        : this.enterMerging(this.windowSet, window, { value, element, timestampMs });
       if (entered) isSkipped = false;
     }
     if (isSkipped) this.onSkipped(value, timestampMs);
@@ -79,21 +92,20 @@ export class WindowOperator extends WindowedOperator {
     this.evicting?.open(timers);
   }
 
-  private enter(window: TimeWindow, stateWindow: TimeWindow, element: unknown, timestampMs: number): true {
+  private enter(window: TimeWindow, stateWindow: TimeWindow, { value, element, timestampMs }: Entering): true {
     this.around.store.setNamespace(stateWindow);
     this.contents.add(element, timestampMs);
-    const value = this.user.joins ? (element as readonly [number, unknown])[1] : element;
     this.act(this.trigger.onElement(value, timestampMs, window), window, stateWindow);
     this.registerCleanup(window);
     return true;
   }
 
-  private enterMerging(windowSet: ValueState<WindowSet>, added: TimeWindow, element: unknown, timestampMs: number): boolean {
+  private enterMerging(windowSet: ValueState<WindowSet>, added: TimeWindow, entering: Entering): boolean {
     const set = windowSet.get() ?? [];
     const addition = addWindow(set, added);
     windowSet.set(set);
     if (addition.mergedWindows.length > 0) this.onMerged(addition);
-    if (!this.isLate(addition.window)) return this.enter(addition.window, addition.stateWindow, element, timestampMs);
+    if (!this.isLate(addition.window)) return this.enter(addition.window, addition.stateWindow, entering);
     this.retire(windowSet, addition.window);
     return false;
   }

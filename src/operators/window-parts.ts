@@ -3,8 +3,9 @@ import type { WindowContentsSpec, WindowUser } from '../graph/operator-spec.ts';
 import type { Evictor, EvictorContext, TimestampedValue, TimeWindow } from '../graph/windows.ts';
 import type { Namespacing } from '../state/keyed-state-store.ts';
 import type { TimerService } from '../state/timer-service.ts';
-import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import { copyAny } from '../state/stored-value.ts';
+import { t } from '../types/t.ts';
+import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import { aggregating, fieldAccumulation, reducing, type Accumulation } from './window-accumulation.ts';
 import { AccumulatedContents, EvictableContents, ListContents, type WindowContents } from './window-contents.ts';
 import type { WindowSurroundings } from './windowed-operator.ts';
@@ -32,13 +33,17 @@ export function accumulatorType(contents: WindowContentsSpec, inputType: TypeDes
 
 /** The contents of a window operator's windows. */
 export function contentsOf(user: WindowUser, around: WindowSurroundings, namespaced: Namespacing): WindowContents {
-  const { store, inputType } = around;
+  const { store } = around;
   const accumulation = accumulationOf(user.contents, around.copyInput);
-  // Records of two inputs lie in one list, each with the number of its input: no declared type describes both.
-  const type = user.joins ? null : inputType;
+  const type = user.joins ? taggedType(around.types) : around.types[0];
   if (user.evictor !== null) return new EvictableContents({ store, type, namespaced });
   if (accumulation === null) return new ListContents({ store, type, namespaced });
   return new AccumulatedContents({ store, type: accumulatorType(user.contents, type), namespaced }, accumulation, copyAny);
+}
+
+function taggedType([first, second]: WindowSurroundings['types']): TypeDescriptor<unknown> | null {
+  if (first === null || second === null) return null;
+  return t.object({ first: t.option(first), second: t.option(second) }) as TypeDescriptor<unknown>;
 }
 
 /** Windows with an evictor, or null. */

@@ -26,8 +26,8 @@ export interface WindowSurroundings {
   /** By input. */
   readonly keys: readonly KeySpec[];
   readonly store: KeyedStateStore;
-  /** Of the records; null when not declared. */
-  readonly inputType: TypeDescriptor<unknown> | null;
+  /** Of the records by input; null when not declared. */
+  readonly types: readonly [TypeDescriptor<unknown> | null, TypeDescriptor<unknown> | null];
   /** Deep copy of a record. */
   readonly copyInput: (value: unknown) => unknown;
 }
@@ -39,7 +39,7 @@ export interface WindowSpec {
 }
 
 /** Flink's name of the counter. */
-const LATE_RECORDS_DROPPED = 'numLateRecordsDropped';
+export const LATE_RECORDS_DROPPED = 'numLateRecordsDropped';
 
 export abstract class WindowedOperator extends FunctionOperator<WindowUser> implements TimerTarget {
   protected readonly around: WindowSurroundings;

@@ -184,11 +184,12 @@ class PartsBuilder {
     const { spec } = node;
     assert(!isSource(node), 'a source is the head of its chain');
     const keyed = node.keys.find((key) => key !== null) ?? null;
-    const inputType = this.inputType(node.id);
+    const inputType = this.inputType(node.id, 0);
     const store = keyed === null ? null : this.store(keyed.type);
     const operator = createOperator(node, spec as Exclude<StreamNode['spec'], SourceSpec>, {
       store,
       inputType,
+      secondInputType: this.inputType(node.id, 1),
       copyInput: copierOfInput(inputType),
       autoWatermarkIntervalMs: this.settings.autoWatermarkIntervalMs,
       openSinkWriter: (sink) => (context) => this.slot.connectors.createSinkWriter(sink, this.sinkContext(node, context)),
@@ -293,9 +294,9 @@ class PartsBuilder {
     return present(alike[position], `the program has job edge ${jobEdge.index}`);
   }
 
-  /** Type of the first input, for state and copies; null when not declared, or not the same for all streams of a union. */
-  private inputType(nodeId: number): TypeDescriptor<unknown> | null {
-    const edges = this.graph.edges.filter((edge) => edge.target === nodeId && edge.inputIndex === 0);
+  /** Type of an input, for state and copies; null when not declared, or not the same for all streams of a union. */
+  private inputType(nodeId: number, inputIndex: 0 | 1): TypeDescriptor<unknown> | null {
+    const edges = this.graph.edges.filter((edge) => edge.target === nodeId && edge.inputIndex === inputIndex);
     const [type = null, ...others] = new Set(edges.map((edge) => typeOfEdge(this.node(edge.source), edge)));
     return others.length === 0 ? type : null;
   }
