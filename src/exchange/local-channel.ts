@@ -16,8 +16,8 @@ import type { Doorbell } from './doorbell.ts';
 
 /** Records in flight before the producer waits. A power of two. */
 export const LOCAL_RECORDS_MAX = 4096;
-/** Records that one emit call may leave behind. A power of two. */
-const LOCAL_OVERDRAFT_RECORDS_MAX = 4 * 1024 * 1024;
+/** Records that one emit call may leave behind; they fit the heap of a slot, so that this is told before memory ends. A power of two. */
+const LOCAL_OVERDRAFT_RECORDS_MAX = 1024 * 1024;
 
 interface PlacedEvent {
   readonly position: number;

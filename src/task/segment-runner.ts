@@ -25,6 +25,8 @@ import type { ScheduledWork } from '../state/timer-service.ts';
 const BATCH_CAPACITY = 1024;
 /** How long one stretch aims to take. */
 const STRETCH_MS = 1;
+/** Records of the first stretch: few, since nobody knows yet what one costs, and while it runs the slot reports nothing. */
+const STRETCH_INITIAL = 16;
 /** Calls of operators in the first stretch of an event. */
 const CALLS_INITIAL = 16;
 const CALLS_MAX = 4096;
@@ -60,7 +62,7 @@ export class SegmentRunner {
   private readonly batch = newBatch();
   /** `batch.values[next..length)` are still to be run. */
   private next = 0;
-  private stretch = BATCH_CAPACITY;
+  private stretch = STRETCH_INITIAL;
   private readonly pass: EventPass;
   private calls = CALLS_INITIAL;
   private ended = false;

@@ -154,6 +154,13 @@ test('ring: what one call emits beyond the overdraft bound fails and names the t
   }, { code: 'EMIT_OVERFLOW', message: /^source \(1\/1\): / });
 });
 
+test('local: what one call emits beyond the overdraft bound fails, names the task and says what to do', async (t) => {
+  const edge = await joinLocal({ type: types.int32 });
+  t.throws(() => {
+    for (let i = 0; i <= 1024 * 1024; i++) edge.writer.emit(i, 0);
+  }, { code: 'EMIT_OVERFLOW', message: /^source \(1\/1\): one call emitted more than \d+ records: return an iterable/ });
+});
+
 test('local: immutable records pass by reference', async (t) => {
   const type = types.readonly(types.object({ n: types.int32 }));
   const edge = await joinLocal({ type });

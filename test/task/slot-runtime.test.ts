@@ -68,6 +68,22 @@ test('an endless job is cancelled between records and reports its figures', asyn
   t.deepEqual(running.finals.map(({ state }) => state), ['CANCELED', 'CANCELED']);
 });
 
+test('a slow function is seen at work in its first batch, and its producer as back-pressured', async (t) => {
+  const running = await start(t, (env) => {
+    env.fromSequence(1, 1_000_000).rebalance().map((n) => {
+      const untilMs = performance.now() + 5;
+      while (performance.now() < untilMs);
+      return n;
+    }).discard();
+  });
+  const figures = () => running.metrics.flatMap((each) => (each.kind === 'metrics' ? [each.metrics] : []));
+  await running.until(() => figures().some(({ numRecordsIn }) => numRecordsIn > 0), 'the slow task reports');
+  t.true((figures().find(({ numRecordsIn }) => numRecordsIn > 0)?.numRecordsIn ?? 0) < 1024, 'not only after a whole batch');
+  await running.until(() => figures().some(({ backPressuredTimeMs }) => backPressuredTimeMs > 0), 'back-pressure is reported');
+  running.cancel();
+  await running.until(() => running.finals.length === 2, 'both tasks end');
+});
+
 test('collect delivers every record, print every line', async (t) => {
   const running = await start(t, (env) => {
     const numbers = env.fromElements(...Array.from({ length: 2000 }, (_, i) => i));
