@@ -81,7 +81,9 @@ for (const [name, each] of Object.entries(operatorCases)) {
   for (const mode of ['generated', 'interpreted'] as const) {
     test(`${name}, ${mode}: the same results wherever the input is cut and whenever an output refuses`, async (t) => {
       const cuts = everyCut(each.records.length);
-      await holds(t, each, [1, 2].flatMap((refusesEvery) => cuts.map((bits) => ({ mode, cuts: bits, refusesEvery }))));
+      const circumstances = cuts.map((bits) => ({ mode, cuts: bits, refusesEvery: 1 }));
+      const fewer = circumstances.filter((_, i) => i % 5 === 0).map((how) => ({ ...how, refusesEvery: 2 }));
+      await holds(t, each, [...circumstances, ...fewer]);
     });
 
     test(`${name}, ${mode}: the same results whether records are shared, copied or frozen`, async (t) => {

@@ -11,7 +11,7 @@ import type { Incoming } from './declared.ts';
 import { Row, declareProgram, inputs, programs, referenceOf, textOf } from './random-programs.ts';
 import type { Item } from './random-programs.ts';
 
-const RUNS = 400;
+const RUNS = 250;
 
 function expectedOf(items: readonly Item[]): readonly Emitted[] {
   const emitted = items.map(({ value, timestampMs }): Emitted => {
