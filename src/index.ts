@@ -81,6 +81,7 @@ export type {
   RuntimeContext,
   Sink,
   SinkWriter,
+  SinkWriterContext,
   Source,
   SourceReader,
   SourceSplit,

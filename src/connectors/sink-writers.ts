@@ -1,6 +1,6 @@
 /** Sink writers by spec: what writes the records of one subtask of a sink operator. */
 import { unreachable } from '../base/assert.ts';
-import type { RuntimeContext, SinkWriter } from '../graph/functions.ts';
+import type { SinkWriter, SinkWriterContext } from '../graph/functions.ts';
 import type { SinkSpec } from '../graph/operator-spec.ts';
 import type { CollectChannel } from './collect-writer.ts';
 import { CollectWriter } from './collect-writer.ts';
@@ -9,7 +9,7 @@ import { PrintWriter } from './print-writer.ts';
 import { TextFileWriter } from './text-file-writer.ts';
 
 /** What a sink's subtask gives its writer, besides the runtime context. */
-export interface SinkContext extends RuntimeContext {
+export interface SinkContext extends SinkWriterContext {
   /** Text for the TaskManager's `.out`. A promise means: wait, too much is on its way. */
   print(stream: 'stdout' | 'stderr', text: string): void | Promise<void>;
   /** The way to the collect sink's coordinator. */

@@ -338,19 +338,43 @@ export interface Source<T, S extends SourceSplit = SourceSplit> {
   createReader(context: ReaderContext): SourceReader<T, S>;
 }
 
-// ---- Sinks (Sink V2 shape; commit protocol joins with the checkpointing work) ----
+// ---- Sinks (Sink V2 shape) ----
 
 /** Writes the records of one subtask. */
-export interface SinkWriter<T> {
+export interface SinkWriter<T, Committable extends JsonValue = JsonValue, State extends JsonValue = JsonValue> {
   /** Synchronous: buffers or writes. A writer that needs room returns a promise; input waits for it. */
   write(value: T, timestampMs: number): void | Promise<void>;
-  /** Everything written so far must reach the outside before it resolves. */
+  /** Everything written so far must reach the outside before it resolves. Also called as each barrier passes. */
   flush(endOfInput: boolean): void | Promise<void>;
+  /**
+   * For sinks with a committer, after `flush`: makes what was written since the last call ready, and answers what is needed to
+   * make it visible. From now on only a commit may do that; without one it must never be seen.
+   */
+  prepareCommit?(): readonly Committable[] | Promise<readonly Committable[]>;
+  /** After `prepareCommit`: what a new writer goes on from. */
+  snapshot?(checkpointId: number): State | Promise<State>;
   close(): void | Promise<void>;
 }
 
+/** Makes visible what writers have prepared, once the checkpoint that holds it is complete. */
+export interface Committer<Committable extends JsonValue = JsonValue> {
+  /** What was committed before, in full or in part, may come again. A rejection fails the task, and the commit is made again. */
+  commit(committables: readonly Committable[]): Promise<void>;
+  close?(): void | Promise<void>;
+}
+
+/** What a sink's writer learns. */
+export interface SinkWriterContext<State extends JsonValue = JsonValue> extends RuntimeContext {
+  /** States of the writers that this one takes over from: none at a fresh start, several after a change of parallelism. */
+  readonly restored: readonly State[];
+}
+
 /** A sink as a user writes it. */
-export interface Sink<T> {
+export interface Sink<T, Committable extends JsonValue = JsonValue, State extends JsonValue = JsonValue> {
   readonly name: string;
-  createWriter(context: RuntimeContext): SinkWriter<T> | Promise<SinkWriter<T>>;
+  createWriter(
+    context: SinkWriterContext<State>,
+  ): SinkWriter<T, Committable, State> | Promise<SinkWriter<T, Committable, State>>;
+  /** With one, the sink is exactly-once: nothing that was not committed is visible, and everything is committed once. */
+  createCommitter?(context: RuntimeContext): Committer<Committable> | Promise<Committer<Committable>>;
 }

@@ -3,6 +3,7 @@
  * operators: the task reads them.
  */
 import { assert, present } from '../base/assert.ts';
+import type { RuntimeContext } from '../graph/functions.ts';
 import type { AggregateData, SinkSpec, SourceSpec } from '../graph/operator-spec.ts';
 import type { StreamNode } from '../graph/stream-graph.ts';
 import type { KeyedStateStore } from '../state/keyed-state-store.ts';
@@ -110,7 +111,12 @@ function createWindow(node: OperatorNode, spec: WindowSpec, around: OperatorSurr
 
 /** Only the writers of `print` are known to look at a record and let go: the others run user code or buffer. */
 function createSink(name: string, spec: SinkSpec, around: OperatorSurroundings): SinkOperator {
-  return new SinkOperator(name, around.openSinkWriter(spec), { readsOnly: spec.kind === 'sink.print', copy: around.copyInput });
+  const openCommitter = spec.kind === 'sink.custom' && spec.user.sink.createCommitter !== undefined
+    ? (context: RuntimeContext) => spec.user.sink.createCommitter?.(context) ?? null
+    : null;
+  return new SinkOperator(name, {
+    openWriter: around.openSinkWriter(spec), openCommitter, readsOnly: spec.kind === 'sink.print', copy: around.copyInput,
+  });
 }
 
 function keyedInput(node: OperatorNode, around: OperatorSurroundings) {

@@ -42,6 +42,8 @@ export interface OperatorContext {
   /** Sends an event of the operator's own to everything downstream of it, before the next batch of records at the latest. */
   emitEvent(event: StreamEvent): void;
   readonly clock: Clock;
+  /** Whether checkpoints are taken to the last one, after the end of the input; without, nothing may wait for one. */
+  readonly hasFinalCheckpoint: boolean;
   /** Timers of the operator's keys; null when no input is keyed. */
   readonly timers: TimerService | null;
 }
@@ -90,6 +92,8 @@ export interface StreamOperator {
   /** Every checkpoint up to this one has been completed. May come late, twice, or never. */
   checkpointComplete?(checkpointId: number): void;
   checkpointAborted?(checkpointId: number): void;
+  /** After `end`: it must not finish before a checkpoint that was taken since is complete. */
+  awaitsCheckpoint?(): boolean;
   /** False while work of the past is under way that the end of the task waits for. */
   isIdle?(): boolean;
   /** Also after a failure and without `open`; idempotent. */

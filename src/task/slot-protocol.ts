@@ -47,6 +47,8 @@ export type ToSlot =
   /** Every checkpoint up to this one is complete. */
   | { readonly kind: 'checkpointComplete'; readonly attemptId: ExecutionAttemptId; readonly checkpointId: number }
   | { readonly kind: 'checkpointAborted'; readonly attemptId: ExecutionAttemptId; readonly checkpointId: number }
+  /** The JobManager has the task's part. Until this or `checkpointAborted` comes, the task does not finish. */
+  | { readonly kind: 'checkpointAcknowledged'; readonly attemptId: ExecutionAttemptId; readonly checkpointId: number }
   /** `sizeBytes` of a task's `checkpointBytes` are taken. */
   | { readonly kind: 'checkpointBytesTaken'; readonly attemptId: ExecutionAttemptId; readonly sizeBytes: number };
 

@@ -115,6 +115,7 @@ export class SlotRuntime {
       case 'triggerCheckpoint':
       case 'checkpointComplete':
       case 'checkpointAborted':
+      case 'checkpointAcknowledged':
       case 'checkpointBytesTaken':
         this.onCheckpointMessage(message);
         break;
@@ -139,6 +140,8 @@ export class SlotRuntime {
         return subtask?.checkpointComplete(message.checkpointId);
       case 'checkpointAborted':
         return subtask?.checkpointAborted(message.checkpointId);
+      case 'checkpointAcknowledged':
+        return subtask?.checkpointAcknowledged(message.checkpointId);
       case 'checkpointBytesTaken':
         return subtask?.checkpointBytesTaken(message.sizeBytes);
     }

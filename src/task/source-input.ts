@@ -5,6 +5,9 @@
  * Barriers begin here, between two batches. What the coordinator sends after it asked for a barrier waits
  * until the barrier is on its way: a split is either in the reader's position or in what the coordinator
  * has kept, never in both.
+ *
+ * A savepoint that stops the job: after its barrier nothing is read. Once it is complete the source ends; if
+ * it is given up the source reads on. To drain, the last watermark goes before the barrier, and there is no way back.
  */
 import { MAX_WATERMARK } from '../graph/functions.ts';
 import type { PollResult, RecordBatch, SourceReader, SourceSplit } from '../graph/functions.ts';
@@ -12,6 +15,8 @@ import type { BarrierEvent, StreamEvent } from '../exchange/contract.ts';
 import { operatorFailure } from '../operators/failure.ts';
 import type { RestoredState } from '../operators/operator.ts';
 import { fromJsonBytes, jsonBytes } from '../protocol/control.ts';
+import type { CheckpointOptions } from '../protocol/checkpoint.ts';
+import { ClusterError } from '../protocol/errors.ts';
 import type { OperatorEventBody } from '../protocol/deployment.ts';
 import type { JsonValue } from '../protocol/json.ts';
 import { assert, unreachable } from '../base/assert.ts';
@@ -26,6 +31,8 @@ export interface SourceSurroundings {
   fail(thrown: unknown): void;
 }
 
+const LAST_WATERMARK: StreamEvent = { kind: 'watermark', timestampMs: MAX_WATERMARK };
+
 /** One reader at work. */
 export class SourceInput implements RunnerInput {
   readonly inputIndex = 0;
@@ -38,6 +45,8 @@ export class SourceInput implements RunnerInput {
   /** Barriers to begin, and what has come after the first of them was asked for. */
   private inbox: (BarrierEvent | OperatorEventBody)[] = [];
   private stage: 'reading' | 'ended' | 'watermarkSent' = 'reading';
+  /** The savepoint that stops the source: from its barrier, or the watermark before that, on. */
+  private stop: { readonly checkpointId: number; readonly drains: boolean } | null = null;
 
   constructor(reader: SourceReader<unknown>, around: SourceSurroundings) {
     this.reader = reader;
@@ -51,6 +60,7 @@ export class SourceInput implements RunnerInput {
 
   poll(batch: RecordBatch): InputResult {
     if (this.inbox.length > 0 && this.takeInbox()) return 'event';
+    if (this.stop !== null) return 'nothing';
     if (this.stage === 'watermarkSent') return 'end';
     if (this.stage === 'ended') return this.sendLastWatermark();
     if (this.isWaiting) return 'nothing';
@@ -72,6 +82,19 @@ export class SourceInput implements RunnerInput {
   /** The JobManager has given a checkpoint up; its barrier need not begin any more. */
   abort(checkpointId: number): void {
     this.inbox = this.inbox.filter((each) => each.kind !== 'barrier' || each.checkpointId !== checkpointId);
+    if (this.stop?.checkpointId !== checkpointId) return;
+    const { drains } = this.stop;
+    this.stop = null;
+    if (!drains || this.stage === 'watermarkSent') return;
+    const message = `${this.around.name}: the savepoint that drains the job was given up after the last watermark had been sent`;
+    throw new ClusterError('CHECKPOINT_FAILED', message);
+  }
+
+  /** The JobManager has completed a checkpoint. */
+  complete(checkpointId: number): void {
+    if (this.stop === null || this.stop.checkpointId > checkpointId) return;
+    this.stop = null;
+    this.stage = 'watermarkSent';
   }
 
   /** The splits at their positions: what the source's state is. */
@@ -96,12 +119,22 @@ export class SourceInput implements RunnerInput {
   private takeInbox(): boolean {
     for (let next = this.inbox.shift(); next !== undefined; next = this.inbox.shift()) {
       if (next.kind === 'barrier') {
-        this.event = next;
+        this.event = this.beginBarrier(next);
         return true;
       }
       this.handle(next);
     }
     return false;
+  }
+
+  private beginBarrier(barrier: BarrierEvent): StreamEvent {
+    const { stop } = JSON.parse(barrier.options) as CheckpointOptions;
+    const { checkpointId } = barrier;
+    const isNew = this.stop?.checkpointId !== checkpointId;
+    if (stop !== 'no') this.stop = { checkpointId, drains: stop === 'drain' };
+    if (stop !== 'drain' || !isNew) return barrier;
+    this.inbox.unshift(barrier);
+    return LAST_WATERMARK;
   }
 
   private handle(body: OperatorEventBody): void {
@@ -166,7 +199,7 @@ export class SourceInput implements RunnerInput {
   private sendLastWatermark(): 'event' {
     this.reportFinishedSplits();
     this.stage = 'watermarkSent';
-    this.event = { kind: 'watermark', timestampMs: MAX_WATERMARK };
+    this.event = LAST_WATERMARK;
     return 'event';
   }
 }

@@ -99,6 +99,8 @@ export class SubtaskCheckpoints implements BarrierPassage, BarrierListener {
   private readonly beginnings = new Map<number, Beginning>();
   /** By id, ascending: barriers come in order. */
   private readonly parts = new Map<number, Part>();
+  /** Handed over, but the JobManager does not have them yet. */
+  private readonly unacknowledged = new Set<number>();
   private untakenSizeBytes = 0;
 
   constructor(options: SubtaskCheckpointsOptions) {
@@ -174,9 +176,13 @@ export class SubtaskCheckpoints implements BarrierPassage, BarrierListener {
     this.untakenSizeBytes -= sizeBytes;
   }
 
-  /** Whether a part has not been handed over yet. */
+  onAcknowledged(checkpointId: number): void {
+    this.unacknowledged.delete(checkpointId);
+  }
+
+  /** Whether the JobManager still waits for a part. */
   get isUnderWay(): boolean {
-    return this.parts.size > 0;
+    return this.parts.size > 0 || this.unacknowledged.size > 0;
   }
 
   /** Everything up to this id is complete. Throws what an operator throws, named: that fails the task, as in Flink. */
@@ -255,6 +261,7 @@ export class SubtaskCheckpoints implements BarrierPassage, BarrierListener {
     const { checkpointId, options, figures, syncMs } = part;
     this.parts.delete(checkpointId);
     for (const { keyed } of part.states) keyed?.release();
+    this.unacknowledged.add(checkpointId);
     const asyncMs = this.options.clock.monotonicMs() - part.syncEndMs;
     this.options.send({ kind: 'checkpointAck', checkpointId, options, operators, figures: { ...figures, syncMs, asyncMs } });
   }
@@ -271,6 +278,7 @@ export class SubtaskCheckpoints implements BarrierPassage, BarrierListener {
 
   private drop(checkpointId: number): void {
     this.beginnings.delete(checkpointId);
+    this.unacknowledged.delete(checkpointId);
     const part = this.parts.get(checkpointId);
     if (part === undefined) return;
     this.parts.delete(checkpointId);

@@ -9,7 +9,7 @@ import { assert, present } from '../base/assert.ts';
 import type { OutputStatus, RecordWriter, SlotExchange } from '../exchange/contract.ts';
 import { keyGroupRangeOf } from '../graph/key-groups.ts';
 import type { JobEdge } from '../graph/job-graph.ts';
-import type { ReaderContext, RuntimeContext, SinkWriter, SourceReader } from '../graph/functions.ts';
+import type { ReaderContext, RuntimeContext, SinkWriter, SinkWriterContext, SourceReader } from '../graph/functions.ts';
 import type { SinkSpec, SourceSpec } from '../graph/operator-spec.ts';
 import type { StreamEdge, StreamGraph, StreamNode } from '../graph/stream-graph.ts';
 import { createOperator } from '../operators/create-operator.ts';
@@ -107,6 +107,7 @@ export interface SubtaskParts {
   readonly receivers: Map<number, (body: OperatorEventBody) => void>;
   /** Null: begin empty. */
   readonly restored: RestoredStates | null;
+  readonly headNodeId: number;
   readonly subtaskIndex: number;
   readonly parallelism: number;
 }
@@ -162,6 +163,7 @@ class PartsBuilder {
       operators: this.openingOrder(segments),
       receivers: this.receivers,
       restored: deployment.restore === null ? null : new RestoredStates(deployment.restore, this.slot.files),
+      headNodeId: head.id,
       subtaskIndex: deployment.subtaskIndex,
       parallelism: vertexOf(this.task).parallelism,
     };
@@ -216,7 +218,7 @@ class PartsBuilder {
     return keyGroupRangeOf(this.task.deployment.subtaskIndex, maxParallelism, parallelism);
   }
 
-  private sinkContext(node: StreamNode, context: RuntimeContext): SinkContext {
+  private sinkContext(node: StreamNode, context: SinkWriterContext): SinkContext {
     return {
       ...context,
       print: (stream, text) => this.slot.print(stream, text),

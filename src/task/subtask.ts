@@ -50,6 +50,8 @@ export class Subtask {
   /** Barriers that the JobManager asked for after the last record; and the last id it asked for. */
   private barriersAtEnd: BarrierEvent[] = [];
   private triggeredId = 0;
+  /** The JobManager knows that no data is left and a checkpoint is waited for. */
+  private hasToldEnd = false;
   /** Records may stand in buffers that nobody has flushed. */
   private isDirty = false;
   private isClosed = false;
@@ -125,7 +127,10 @@ export class Subtask {
 
   /** Every checkpoint up to this one is complete. */
   checkpointComplete(checkpointId: number): void {
-    this.post(() => this.checkpoints.complete(checkpointId));
+    this.post(() => {
+      this.source?.complete(checkpointId);
+      this.checkpoints.complete(checkpointId);
+    });
   }
 
   checkpointAborted(checkpointId: number): void {
@@ -134,6 +139,11 @@ export class Subtask {
       (this.source ?? this.parts.gate)?.abort(checkpointId);
       this.checkpoints.abort(checkpointId);
     });
+  }
+
+  /** The JobManager has this subtask's part. */
+  checkpointAcknowledged(checkpointId: number): void {
+    this.checkpoints.onAcknowledged(checkpointId);
   }
 
   /** The main thread has taken `sizeBytes` of state. */
@@ -219,7 +229,8 @@ export class Subtask {
     const duties = dutyAccess(segment, operator, () => this.around.wake());
     timers?.attach({ clock, schedule: duties.schedule });
     const post = (action: () => void) => this.post(() => blaming(operator.name, action));
-    return { runtime: context, status: segment.status, post, ...duties, clock, timers };
+    const { hasFinalCheckpoint } = this.parts.settings;
+    return { runtime: context, status: segment.status, post, ...duties, clock, hasFinalCheckpoint, timers };
   }
 
   private async restore({ operatorId, operator }: OperatorPart): Promise<void> {
@@ -278,8 +289,17 @@ export class Subtask {
     return (
       this.haveSegmentsEnded() &&
       this.parts.operators.every(({ operator }) => operator.isIdle?.() ?? true) &&
+      !this.awaitsCheckpoint() &&
       !this.checkpoints.isUnderWay
     );
+  }
+
+  /** The JobManager takes a checkpoint as soon as all tasks have run out of data. */
+  private awaitsCheckpoint(): boolean {
+    if (!this.parts.operators.some(({ operator }) => operator.awaitsCheckpoint?.() ?? false)) return false;
+    if (!this.hasToldEnd) this.around.send(this.parts.headNodeId, { kind: 'endOfData' });
+    this.hasToldEnd = true;
+    return true;
   }
 
   /** Downstream counts the end of a channel as its barrier, so there is nobody to pass these on to. True when there were any. */

@@ -139,6 +139,7 @@ export class TaskCheckpoints {
       await this.tell(task, part, { checkpointId, operators, metrics });
       const attempt = this.attempts.get(task.attemptId);
       if (attempt !== undefined) close(attempt, checkpointId);
+      this.options.toSlot(task.attemptId, { kind: 'checkpointAcknowledged', attemptId: task.attemptId, checkpointId });
     } catch (thrown) {
       this.fail(task, part, checkpointId, thrown);
     }

@@ -252,7 +252,8 @@ class HarnessChain {
         const timers = this.timers.get(operator) ?? null;
         timers?.attach({ clock: timerClockOf(this.clock), schedule: duties.schedule });
         const post = (action: () => void) => this.post(() => blaming(operator.name, action));
-        await operator.open({ runtime: this.runtimeContext(), status: segment.status, post, ...duties, clock, timers });
+        const hasFinalCheckpoint = false;
+        await operator.open({ runtime: this.runtimeContext(), status: segment.status, post, ...duties, clock, hasFinalCheckpoint, timers });
       }
     }
   }

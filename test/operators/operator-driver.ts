@@ -130,6 +130,7 @@ export class OperatorDriver {
           post: (action) => void this.posted.push(action),
           ...dutyAccess(segment, operator, () => undefined),
           clock: this.options.clock ?? systemPorts.clock,
+          hasFinalCheckpoint: false,
           timers: this.timersOf(segment, operator),
         });
       }

@@ -5,7 +5,7 @@ import type { SinkWriter } from '../../src/graph/functions.ts';
 import type { SinkSpec } from '../../src/graph/operator-spec.ts';
 import { edge, node, OperatorDriver } from './operator-driver.ts';
 
-const custom = { kind: 'sink.custom', data: {}, user: {} } as unknown as SinkSpec;
+const custom = { kind: 'sink.custom', data: {}, user: { sink: {} } } as unknown as SinkSpec;
 
 /** Takes a turn of the event loop for each record; notes everything. */
 class SlowWriter implements SinkWriter<unknown> {

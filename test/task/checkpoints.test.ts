@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import type { PollResult, RecordBatch, Source, SourceReader } from '../../src/graph/functions.ts';
-import type { CheckpointOptions, TaskCheckpointAck, TaskRestore } from '../../src/protocol/checkpoint.ts';
+import type { StreamExecutionEnvironment } from '../../src/api/environment.ts';
+import type { PollResult, RecordBatch, Sink, Source, SourceReader } from '../../src/graph/functions.ts';
+import type { CheckpointOptions, OperatorSubtaskState, TaskCheckpointAck, TaskRestore } from '../../src/protocol/checkpoint.ts';
 import type { TaskDeployment } from '../../src/protocol/deployment.ts';
 import { start } from './slot-fixture.ts';
+import type { RunningJob } from './slot-fixture.ts';
 
 const OPTIONS: CheckpointOptions = {
   kind: 'checkpoint', alignment: 'exactly-once', unaligned: false, alignedTimeoutMs: null, incremental: false, stop: 'no',
@@ -28,6 +30,12 @@ function directory(t: ExecutionContext): string {
   const made = mkdtempSync(join(tmpdir(), 'drey-checkpoints-'));
   t.teardown(() => rmSync(made, { recursive: true }));
   return made;
+}
+
+/** Position of a sequence's only split. */
+function nextOf(state: OperatorSubtaskState | undefined): number {
+  const text = Buffer.from(state?.operator?.kind === 'inline' ? state.operator.base64 : '', 'base64').toString();
+  return (JSON.parse(text) as { next: number }[])[0]?.next ?? 0;
 }
 
 for (const codegen of ['on', 'off']) {
@@ -124,4 +132,158 @@ test('a snapshot that throws declines the checkpoint by name, and the task runs 
   running.trigger(2, OPTIONS);
   await running.acknowledged(2);
   t.deepEqual(running.finals, []);
+});
+
+/** What the outside of a two-phase sink has seen. */
+interface Outside {
+  readonly committed: unknown[];
+  readonly commits: (readonly unknown[])[];
+  prepares: number;
+}
+
+/** Buffers what is written; a commit shows it. */
+function committingSink(outside: Outside): Sink<number, readonly number[], number> {
+  return {
+    name: 'committing',
+    createWriter: ({ restored }) => {
+      let written: number[] = [];
+      let total = restored.reduce((sum, one) => sum + one, 0);
+      return {
+        // Slow, so that an endless source does not fill the memory.
+        write: (value) => (written.push(value) % 100 === 0 ? new Promise((resolve) => setImmediate(resolve)) : undefined),
+        flush: () => Promise.resolve(),
+        prepareCommit: () => {
+          outside.prepares++;
+          total += written.length;
+          const ready = written;
+          written = [];
+          return ready.length === 0 ? [] : [ready];
+        },
+        snapshot: () => total,
+        close: () => undefined,
+      };
+    },
+    createCommitter: () => ({
+      commit: async (committables) => {
+        outside.commits.push(committables);
+        outside.committed.push(...committables.flat());
+      },
+    }),
+  };
+}
+
+const newOutside = (): Outside => ({ committed: [], commits: [], prepares: 0 });
+const CHECKPOINTED = { 'execution.checkpointing.interval': '1 h' };
+const runningTasks = (running: RunningJob): number => running.states.filter(({ state }) => state === 'RUNNING').length;
+
+test('a sink commits what a checkpoint holds once it is complete, and what a savepoint holds with the next one', async (t) => {
+  const outside = newOutside();
+  const running = await start(t, (env) => {
+    env.fromSequence(1, Number.MAX_SAFE_INTEGER).sinkTo(committingSink(outside));
+  }, { configuration: CHECKPOINTED });
+  await running.until(() => runningTasks(running) === 1, 'it runs');
+  running.trigger(1, { ...OPTIONS, kind: 'savepoint' });
+  await running.acknowledged(1);
+  running.trigger(2, OPTIONS);
+  const [, sink] = (await running.acknowledged(2)).flatMap(({ operators }) => operators);
+  t.deepEqual(outside.committed, []);
+  const state = JSON.parse(Buffer.from(sink?.operator?.kind === 'inline' ? sink.operator.base64 : '', 'base64').toString()) as { writer: { state: number }; committables: number[][] };
+  t.is(state.committables.flat().length, state.writer.state, 'both are in the state');
+  running.checkpoints.complete(running.attempts[0]!.task.attemptId, 2);
+  await running.until(() => outside.committed.length === state.writer.state, 'both are committed');
+  t.deepEqual(outside.committed.slice(0, 3), [1, 2, 3]);
+});
+
+test('at the end of the input a sink waits for its final checkpoint, and commits before it finishes', async (t) => {
+  const outside = newOutside();
+  const running = await start(t, (env) => {
+    env.fromSequence(1, 100).rebalance().sinkTo(committingSink(outside));
+  }, { configuration: CHECKPOINTED });
+  await running.until(() => running.ended.length === 1, 'the sink tells that no data is left');
+  await running.until(() => running.finals.length === 1, 'the source has finished');
+  t.deepEqual(outside.committed, []);
+  const sink = running.attempts[1]!.task.attemptId;
+  running.checkpoints.trigger(sink, 1, 0, OPTIONS);
+  await running.until(() => running.acks.length === 1, 'it takes the checkpoint all the same');
+  t.is(running.finals.length, 1);
+  running.checkpoints.complete(sink, 1);
+  await running.finished();
+  t.is(outside.committed.length, 100);
+});
+
+test('without checkpoints a sink commits at the end by itself', async (t) => {
+  const outside = newOutside();
+  const running = await start(t, (env) => {
+    env.fromSequence(1, 100).sinkTo(committingSink(outside));
+  });
+  await running.finished();
+  t.is(outside.committed.length, 100);
+  t.is(outside.commits.length, 1);
+});
+
+test('what was prepared before a failure is committed on the restore, and the writer goes on', async (t) => {
+  const build = (outside: Outside, last: number) => (env: StreamExecutionEnvironment) => {
+    env.fromSequence(1, last).sinkTo(committingSink(outside)).uid('sink');
+  };
+  const first = newOutside();
+  const running = await start(t, build(first, Number.MAX_SAFE_INTEGER), { configuration: CHECKPOINTED });
+  await running.until(() => runningTasks(running) === 1, 'it runs');
+  running.trigger(1, OPTIONS);
+  await running.acknowledged(1);
+  running.trigger(2, OPTIONS);
+  const acks = await running.acknowledged(2);
+  running.cancel();
+  t.deepEqual(first.committed, []);
+  const second = newOutside();
+  const again = await start(t, build(second, Number.MAX_SAFE_INTEGER), { configuration: CHECKPOINTED, restore: from(acks) });
+  await again.until(() => runningTasks(again) === 1, 'it runs again');
+  const before = second.committed.length;
+  t.true(before > 0);
+  for (const checkpointId of [3, 4]) {
+    again.trigger(checkpointId, OPTIONS); // Between the two something is read, however slow the machine.
+    await again.acknowledged(checkpointId);
+  }
+  again.checkpoints.complete(again.attempts[0]!.task.attemptId, 4);
+  await again.until(() => second.committed.length > before, 'the next checkpoint is committed');
+  t.true(second.committed.every((value, index) => value === index + 1), 'nothing is lost, doubled or out of order');
+});
+
+for (const stop of ['suspend', 'drain'] as const) {
+  test(`a savepoint that stops the job: nothing is read after it, and it ends once that is complete (${stop})`, async (t) => {
+    const outside = newOutside();
+    const running = await start(t, (env) => {
+      env.fromSequence(1, Number.MAX_SAFE_INTEGER).rebalance().sinkTo(committingSink(outside));
+    }, { configuration: CHECKPOINTED });
+    await running.until(() => runningTasks(running) === 2, 'it runs');
+    running.trigger(1, { ...OPTIONS, kind: 'savepoint', stop });
+    await running.acknowledged(1);
+    t.deepEqual(running.finals, []);
+    for (const { task } of running.attempts) running.checkpoints.complete(task.attemptId, 1);
+    await running.finished();
+    const [source] = running.acks.flatMap(({ ack }) => ack.operators).filter(({ operator }) => operator !== null);
+    t.is(outside.committed.length, nextOf(source) - 1, 'all that was read before is committed');
+  });
+}
+
+test('a stop that is given up lets the source read on; a drain fails the task, since its last watermark is out', async (t) => {
+  const outside = newOutside();
+  const running = await start(t, (env) => {
+    env.fromSequence(1, Number.MAX_SAFE_INTEGER).sinkTo(committingSink(outside));
+  }, { configuration: CHECKPOINTED });
+  await running.until(() => runningTasks(running) === 1, 'it runs');
+  const { attemptId } = running.attempts[0]!.task;
+  running.trigger(1, { ...OPTIONS, kind: 'savepoint', stop: 'suspend' });
+  await running.acknowledged(1);
+  running.checkpoints.abort(attemptId, 1);
+  running.trigger(2, OPTIONS);
+  await running.acknowledged(2);
+  running.trigger(3, OPTIONS);
+  await running.acknowledged(3);
+  const [, second, third] = running.acks.map(({ ack }) => nextOf(ack.operators[0]));
+  t.true((third ?? 0) > (second ?? 0), 'it reads');
+  running.trigger(4, { ...OPTIONS, kind: 'savepoint', stop: 'drain' });
+  await running.acknowledged(4);
+  running.checkpoints.abort(attemptId, 4);
+  await running.until(() => running.finals.length === 1, 'the task ends');
+  t.regex(running.finals[0]?.error?.message ?? '', /drains the job was given up/);
 });

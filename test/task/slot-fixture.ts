@@ -45,6 +45,8 @@ export class RunningJob {
   readonly metrics: FromSlot[] = [];
   readonly collected: JsonValue[] = [];
   printed = '';
+  /** Tasks that have no data left and wait for a checkpoint. */
+  readonly ended: ExecutionAttemptId[] = [];
   readonly acks: { readonly task: TaskDeployment; readonly ack: TaskCheckpointAck }[] = [];
   readonly declines: { readonly attemptId: ExecutionAttemptId; readonly checkpointId: number; readonly error: ErrorInfo }[] = [];
   readonly checkpoints: TaskCheckpoints;
@@ -195,6 +197,7 @@ export class RunningJob {
       this.collected.push(...body.values);
       answer({ kind: 'collectedAck', sequence: body.sequence });
     }
+    if (body.kind === 'endOfData') this.ended.push(attemptId);
     if (body.kind !== 'readerRegistered') return;
     if (this.attempts.some(({ task }) => task.attemptId === attemptId && task.restore !== null)) return answer({ kind: 'noMoreSplits' });
     const operator = this.jobGraph.vertices.flatMap(({ operators }) => operators).find((each) => each.nodeId === nodeId);
