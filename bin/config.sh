@@ -9,6 +9,11 @@ set -u
 
 FLINK_BIN_DIR=${BASH_SOURCE[0]%/*} # Absolute: the scripts source this file by their real path.
 FLINK_HOME=${FLINK_BIN_DIR%/*}
+if [ -n "${FLINK_CONF_DIR-}" ] && [ ! -d "$FLINK_CONF_DIR" ]; then
+  # Defaults instead of it would start another cluster than the one that is meant.
+  echo "[ERROR] FLINK_CONF_DIR is '$FLINK_CONF_DIR', which is not a directory." >&2
+  exit 1
+fi
 : "${FLINK_CONF_DIR:=$FLINK_HOME/conf}"
 [[ $FLINK_CONF_DIR == /* ]] || FLINK_CONF_DIR=$PWD/$FLINK_CONF_DIR
 export FLINK_HOME FLINK_BIN_DIR FLINK_CONF_DIR
@@ -89,6 +94,9 @@ read_masters() { # fills MASTERS and WEBUI_PORTS (0 = not given)
   while IFS= read -r entry; do
     MASTERS+=("${entry%%:*}")
     case "$entry" in *:*) WEBUI_PORTS+=("${entry#*:}") ;; *) WEBUI_PORTS+=(0) ;; esac
+    [[ ${WEBUI_PORTS[-1]} =~ ^[0-9]{1,5}$ ]] && continue
+    echo "[ERROR] $FLINK_CONF_DIR/masters: '$entry' is not host or host:port, the port being that of the web UI." >&2
+    exit 1
   done < <(host_lines "$FLINK_CONF_DIR/masters")
 }
 

@@ -184,6 +184,18 @@ test('masters are started when high availability is on; a host elsewhere is refu
   t.true(refused.error.includes("names the host 'node7.example'"));
 });
 
+test('a master with a port that is none, and a configuration directory that is none, are refused before anything starts', async (t) => {
+  const { installation, run } = await scripts(t);
+  await installation.configure({ 'high-availability.type': 'zookeeper' });
+  await writeFile(join(installation.directory, 'conf/masters'), 'localhost:web\n');
+  const port = await run('start-cluster.sh');
+  t.is(port.code, 1);
+  t.regex(port.error, /conf\/masters: 'localhost:web' is not host or host:port/);
+  const nowhere = await run('start-cluster.sh', [], { FLINK_CONF_DIR: '/nowhere/conf' });
+  t.deepEqual([nowhere.code, nowhere.error], [1, "[ERROR] FLINK_CONF_DIR is '/nowhere/conf', which is not a directory.\n"]);
+  t.deepEqual(await installation.pids('standalonesession'), []);
+});
+
 test('start-foreground becomes the process, and starts numbering afresh when all old pids are dead', async (t) => {
   const { installation, run } = await scripts(t);
   await writeFile(installation.pidFile('taskexecutor'), '4194303\n4194302\n');
