@@ -82,8 +82,14 @@ async function perform(
       const { runAction } = await import('./run-action.ts');
       return await runAction(command, client, terminal);
     }
-    const { listAction, cancelAction } = await import('./job-actions.ts');
-    return await (name === 'list' ? listAction : cancelAction)(command, client, terminal);
+    if (name === 'list' || (name === 'cancel' && !command.values.has('withSavepoint'))) {
+      const { listAction, cancelAction } = await import('./job-actions.ts');
+      return await (name === 'list' ? listAction : cancelAction)(command, client, terminal);
+    }
+    const actions = await import('./savepoint-actions.ts');
+    const { savepointAction, stopAction, checkpointAction, cancelWithSavepoint } = actions;
+    const action = { savepoint: savepointAction, stop: stopAction, checkpoint: checkpointAction }[name] ?? cancelWithSavepoint;
+    return await action(command, client, terminal);
   } finally {
     client.close();
   }

@@ -44,6 +44,9 @@ const PROGRAM_OPTIONS: readonly OptionSpec[] = [
   option('x', 'external', 'package', 'Leaves a package out of the bundle (native addons); it must be installed on every host; repeatable.'),
 ];
 
+const TYPE_OPTION = option('type', 'type', 'canonical', 'Format of the savepoint; canonical is the only one.');
+const DETACHED_OPTION = option('detached', 'detached', null, 'Returns once the savepoint is triggered.');
+
 /** All actions, in the order of the help. */
 export const ACTIONS: readonly ActionSpec[] = [
   {
@@ -53,6 +56,8 @@ export const ACTIONS: readonly ActionSpec[] = [
     options: [
       ...PROGRAM_OPTIONS,
       option('d', 'detached', null, 'Returns once the job is submitted.'),
+      option('cm', 'claimMode', 'claim, no_claim, legacy', 'Who owns the files of the savepoint (-s); no_claim unless set.'),
+      option('rm', 'restoreMode', 'claim, no_claim, legacy', 'Deprecated name of --claimMode.'),
       option('n', 'allowNonRestoredState', null, 'Skips savepoint state that belongs to no operator any more.'),
       option('s', 'fromSavepoint', 'savepointPath', 'Restores the job from a savepoint or a retained checkpoint.'),
       option('sae', 'shutdownOnAttachedExit', null, 'Attached: cancels the job when this command is interrupted.'),
@@ -79,10 +84,44 @@ export const ACTIONS: readonly ActionSpec[] = [
     ],
   },
   {
+    name: 'savepoint',
+    syntax: 'savepoint [OPTIONS] <Job ID> [<target directory>]',
+    summary: 'takes savepoints of a running job, or disposes of them.',
+    options: [
+      option('d', 'dispose', 'path', 'Deletes the savepoint at this path.'),
+      option('j', 'jarfile', 'file', 'Accepted for compatibility; has no effect.'),
+      DETACHED_OPTION,
+      TYPE_OPTION,
+      ...CLUSTER_OPTIONS,
+    ],
+  },
+  {
+    name: 'checkpoint',
+    syntax: 'checkpoint [OPTIONS] <Job ID>',
+    summary: 'triggers a checkpoint of a running job.',
+    options: [option('full', 'full', null, 'Takes a checkpoint that does not build on earlier ones.'), ...CLUSTER_OPTIONS],
+  },
+  {
+    name: 'stop',
+    syntax: 'stop [OPTIONS] <Job ID>',
+    summary: 'stops a running job with a savepoint.',
+    options: [
+      option('d', 'drain', null, 'Sends MAX_WATERMARK before the savepoint: the job will not go on from it.'),
+      option('p', 'savepointPath', 'savepointPath', 'Directory of the savepoint, instead of the configured one.'),
+      DETACHED_OPTION,
+      TYPE_OPTION,
+      ...CLUSTER_OPTIONS,
+    ],
+  },
+  {
     name: 'cancel',
     syntax: 'cancel [OPTIONS] <Job ID>',
     summary: 'cancels a running job.',
-    options: CLUSTER_OPTIONS,
+    options: [
+      option('s', 'withSavepoint', 'targetDirectory', 'Deprecated (use stop): takes a savepoint before.'),
+      TYPE_OPTION,
+      ...CLUSTER_OPTIONS,
+    ],
   },
 ];
 

@@ -40,11 +40,25 @@ export interface AccumulatorLine {
   readonly value: string;
 }
 
+/** What an asynchronous operation failed with. */
+export interface OperationFailure {
+  readonly class: string;
+  readonly 'stack-trace': string;
+}
+
+/** An asynchronous operation. Null while it runs; a failed one has a failure cause instead of `T`. */
+export interface OperationStatus<T> {
+  readonly operation: T | null;
+}
+
 /** What `POST /jars/:jarid/run` is told. */
 export interface RunRequest {
   readonly programArgsList: readonly string[];
   readonly parallelism: number | null;
   readonly flinkConfiguration: Readonly<Record<string, string>>;
+  readonly savepointPath: string | null;
+  readonly allowNonRestoredState: boolean;
+  readonly claimMode: string | null;
 }
 
 /** Where and how to call. */
@@ -112,8 +126,42 @@ export class RestClusterClient {
     return answer['user-task-accumulators'];
   }
 
+  /** Answers the id to poll with. `targetDirectory` null: the configured one. */
+  triggerSavepoint(jobId: string, targetDirectory: string | null, cancelJob: boolean): Promise<string> {
+    const request = { 'target-directory': targetDirectory, 'cancel-job': cancelJob, formatType: 'CANONICAL' };
+    return this.trigger(`/v1/jobs/${jobId}/savepoints`, request);
+  }
+
+  triggerStop(jobId: string, targetDirectory: string | null, drain: boolean): Promise<string> {
+    return this.trigger(`/v1/jobs/${jobId}/stop`, { targetDirectory, drain, formatType: 'CANONICAL' });
+  }
+
+  savepointStatus(jobId: string, triggerId: string): Promise<OperationStatus<{ readonly location: string }>> {
+    return this.call('GET', `/v1/jobs/${jobId}/savepoints/${triggerId}`);
+  }
+
+  triggerCheckpoint(jobId: string, full: boolean): Promise<string> {
+    return this.trigger(`/v1/jobs/${jobId}/checkpoints`, { checkpointType: full ? 'FULL' : 'CONFIGURED' });
+  }
+
+  checkpointStatus(jobId: string, triggerId: string): Promise<OperationStatus<{ readonly checkpointId: number }>> {
+    return this.call('GET', `/v1/jobs/${jobId}/checkpoints/${triggerId}`);
+  }
+
+  triggerDisposal(path: string): Promise<string> {
+    return this.trigger('/v1/savepoint-disposal', { 'savepoint-path': path });
+  }
+
+  disposalStatus(triggerId: string): Promise<OperationStatus<Readonly<Record<string, never>>>> {
+    return this.call('GET', `/v1/savepoint-disposal/${triggerId}`);
+  }
+
   close(): void {
     this.agent.destroy();
+  }
+
+  private async trigger(path: string, request: object): Promise<string> {
+    return (await this.call<{ 'request-id': string }>('POST', path, json(request)))['request-id'];
   }
 
   private async call<T>(method: string, path: string, content: Content | null = null): Promise<T> {

@@ -9,7 +9,8 @@ import { ClusterError } from '../protocol/errors.ts';
 import { bundleJob, type JobBundle } from './bundle.ts';
 import type { ParsedCommand } from './command-line.ts';
 import { CommandError, UsageError } from './failure.ts';
-import type { AccumulatorLine, ExecutionResult, RestClusterClient } from './rest-cluster-client.ts';
+import type { AccumulatorLine, ExecutionResult, RestClusterClient, RunRequest } from './rest-cluster-client.ts';
+import { savepointPath as resolveSavepoint } from './savepoint-actions.ts';
 import type { Terminal } from './terminal.ts';
 
 /** How often an attached client asks for the result: soon at first, then at leisure. */
@@ -42,7 +43,6 @@ export function programCommand(command: ParsedCommand, workingDirectory: string)
   if (file === undefined) {
     throw new UsageError('Could not get job jar and dependencies from JAR file: The program JAR file was not specified.');
   }
-  if (command.values.has('fromSavepoint')) throw new UsageError('Restoring from a savepoint (-s) is not available in this version.');
   const dynamic = (command.values.get('D') ?? []).map((pair): [string, string] => {
     const at = pair.indexOf('=');
     if (at < 1) throw new UsageError(`-D takes property=value, not "${pair}".`);
@@ -81,12 +81,13 @@ export async function bundleOf(program: ProgramCommand, terminal: Terminal): Pro
 /** Runs the action; answers the exit code. */
 export async function runAction(command: ParsedCommand, client: RestClusterClient, terminal: Terminal): Promise<number> {
   const program = programCommand(command, terminal.workingDirectory);
+  const start = jobStart(command, terminal);
   if (command.values.has('typecheck')) await requireTypes(program.file, terminal);
   const bundle = await bundleOf(program, terminal);
   const isDetached = command.values.has('detached');
   const interrupt = !isDetached && command.values.has('shutdownOnAttachedExit') ? new CancelOnInterrupt(client, terminal) : null;
   try {
-    const jobId = await submit(program, bundle, client, terminal);
+    const jobId = await submit(program, bundle, start, { client, terminal });
     interrupt?.submitted(jobId);
     terminal.out(`Job has been submitted with JobID ${jobId}\n`);
     if (isDetached) return 0;
@@ -109,7 +110,26 @@ async function requireTypes(file: string, terminal: Terminal): Promise<void> {
   }
 }
 
-async function submit(program: ProgramCommand, bundle: JobBundle, client: RestClusterClient, terminal: Terminal): Promise<string> {
+/** What the job is to start from. */
+type JobStart = Pick<RunRequest, 'savepointPath' | 'allowNonRestoredState' | 'claimMode'>;
+
+const CLAIM_MODES = ['CLAIM', 'NO_CLAIM', 'LEGACY'];
+
+function jobStart(command: ParsedCommand, terminal: Terminal): JobStart {
+  const path = command.values.get('fromSavepoint')?.at(-1);
+  const former = command.values.get('restoreMode')?.at(-1);
+  if (former !== undefined) terminal.out("The option 'restoreMode' is deprecated. Please use 'claimMode' instead.\n");
+  const claimMode = (command.values.get('claimMode')?.at(-1) ?? former)?.toUpperCase() ?? null;
+  if (claimMode !== null && !CLAIM_MODES.includes(claimMode)) {
+    throw new UsageError(`--claimMode takes claim, no_claim or legacy, not "${claimMode.toLowerCase()}".`);
+  }
+  const savepointPath = path === undefined ? null : resolveSavepoint(path, terminal);
+  return { savepointPath, allowNonRestoredState: command.values.has('allowNonRestoredState'), claimMode };
+}
+
+async function submit(
+  program: ProgramCommand, bundle: JobBundle, start: JobStart, { client, terminal }: { client: RestClusterClient; terminal: Terminal },
+): Promise<string> {
   terminal.log.info(`Submitting the program ${program.file} to ${client.address}.`);
   try {
     const jarId = await client.upload(`${basename(program.file).replace(/\.[^.]*$/, '').replace(/[^\w.-]/g, '_')}.mjs`, bundle.code);
@@ -117,6 +137,7 @@ async function submit(program: ProgramCommand, bundle: JobBundle, client: RestCl
       programArgsList: program.programArgs,
       parallelism: program.parallelism,
       flinkConfiguration: program.configuration,
+      ...start,
     });
   } catch (error) {
     throw new CommandError(INVOCATION_EXCEPTION, `The program ${program.file} could not be submitted to ${client.address}.`, error);

@@ -3,11 +3,13 @@ import { present, unreachable } from '../base/assert.ts';
 import type { Logger, LoggerSource } from '../base/log.ts';
 import { Mailbox } from '../base/mailbox.ts';
 import type { Ports } from '../base/ports.ts';
+import { CheckpointStorage } from '../checkpoint/checkpoint-storage.ts';
 import type { JobGraph } from '../graph/job-graph.ts';
 import type { HaStores } from '../ha/high-availability.ts';
 import type { LeaderPermit } from '../ha/leader-permit.ts';
 import type { CheckpointSettings } from '../jobmaster/checkpoint-settings.ts';
-import { JobMaster } from '../jobmaster/job-master.ts';
+import type { SavepointOperations } from '../jobmaster/savepoint-operations.ts';
+import { JobMaster, type CheckpointDetails } from '../jobmaster/job-master.ts';
 import type { JobDetails } from '../jobmaster/job-details.ts';
 import type { CollectingCoordinator, CoordinatorMaker } from '../jobmaster/operator-coordinator.ts';
 import type { RestartStrategyOptions } from '../jobmaster/restart-strategy.core.ts';
@@ -126,6 +128,26 @@ export class Dispatcher {
     const archived = this.archived(jobId);
     if (!archived && !this.current.has(jobId)) throw notFound(jobId);
     return archived?.result ?? null;
+  }
+
+  /** Throws JOB_NOT_FOUND. */
+  checkpointDetails(jobId: JobId): CheckpointDetails {
+    const jobMaster = this.current.get(jobId)?.jobMaster ?? this.archived(jobId)?.jobMaster;
+    if (!jobMaster) throw notFound(jobId);
+    return jobMaster.checkpointDetails();
+  }
+
+  /** Throws JOB_NOT_FOUND; a job that is over takes no savepoints. */
+  savepoints(jobId: JobId): SavepointOperations {
+    const jobMaster = this.current.get(jobId)?.jobMaster;
+    if (!jobMaster) throw notFound(jobId);
+    return jobMaster.savepoints;
+  }
+
+  /** Throws CHECKPOINT_NOT_FOUND, CHECKPOINT_CORRUPT. */
+  async disposeSavepoint(path: string): Promise<void> {
+    this.log.info(`Disposing savepoint ${path}.`);
+    await new CheckpointStorage(this.options.files, this.options.ports.random).dispose(path);
   }
 
   /** Throws JOB_NOT_FOUND. */

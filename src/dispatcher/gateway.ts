@@ -4,6 +4,7 @@
  */
 import type { JobGraph } from '../graph/job-graph.ts';
 import type { JobDetails } from '../jobmaster/job-details.ts';
+import type { CheckpointDetails } from '../jobmaster/job-master.ts';
 import type { ArtifactId, JobId, ResourceId } from '../protocol/ids.ts';
 import type { JobResult } from '../protocol/job-result.ts';
 import type { JsonValue } from '../protocol/json.ts';
@@ -11,6 +12,8 @@ import type { ExecutionState, JobStatus } from '../protocol/states.ts';
 import type { TaskManagerDetails } from '../slots/task-manager-details.ts';
 
 export type { JobDetails, JobFailure, SubtaskDetails, VertexDetails } from '../jobmaster/job-details.ts';
+export type { CheckpointFigures, CheckpointStatistics, VertexCheckpointFigures } from '../jobmaster/checkpoint-statistics.ts';
+export type { CheckpointDetails } from '../jobmaster/job-master.ts';
 export type { JobResult } from '../protocol/job-result.ts';
 export type { TaskManagerDetails } from '../slots/task-manager-details.ts';
 
@@ -91,6 +94,16 @@ export interface JobManagerGateway {
   job(jobId: JobId): JobDetails;
   /** Resolves once cancelling has begun. Throws JOB_NOT_FOUND, JOB_ALREADY_TERMINATED. */
   cancelJob(jobId: JobId): Promise<void>;
+  /** Throws JOB_NOT_FOUND. */
+  checkpoints(jobId: JobId): CheckpointDetails;
+  /** Takes a checkpoint now; answers its id. Throws JOB_NOT_FOUND, CHECKPOINT_FAILED. */
+  triggerCheckpoint(jobId: JobId, full: boolean): Promise<number>;
+  /** Answers where it is. `targetDirectory` null: the configured one. Throws JOB_NOT_FOUND, BAD_REQUEST, CHECKPOINT_FAILED. */
+  triggerSavepoint(jobId: JobId, request: { readonly targetDirectory: string | null; readonly cancelJob: boolean }): Promise<string>;
+  /** Resolves once the job has finished. Throws JOB_NOT_FOUND, BAD_REQUEST, CHECKPOINT_FAILED. */
+  stopWithSavepoint(jobId: JobId, request: { readonly targetDirectory: string | null; readonly drain: boolean }): Promise<string>;
+  /** Throws CHECKPOINT_NOT_FOUND, CHECKPOINT_CORRUPT, STORAGE_FAILED. */
+  disposeSavepoint(path: string): Promise<void>;
   /** The result, or null when the job has not ended within `waitMs` (0: answers at once). Throws JOB_NOT_FOUND. */
   jobResult(jobId: JobId, waitMs: number): Promise<JobResult | null>;
   /**

@@ -23,6 +23,7 @@ import { BlobStore } from './blob-store.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type {
   BuiltProgram,
+  CheckpointDetails,
   ClusterOverview,
   CollectedValues,
   JobDetails,
@@ -162,6 +163,30 @@ export class JobManager implements JobManagerGateway {
 
   async cancelJob(jobId: JobId): Promise<void> {
     this.leader().dispatcher.cancelJob(jobId);
+  }
+
+  checkpoints(jobId: JobId): CheckpointDetails {
+    return this.leader().dispatcher.checkpointDetails(jobId);
+  }
+
+  async triggerCheckpoint(jobId: JobId, full: boolean): Promise<number> {
+    return this.leader().dispatcher.savepoints(jobId).checkpoint(full);
+  }
+
+  async triggerSavepoint(
+    jobId: JobId, { targetDirectory, cancelJob }: { readonly targetDirectory: string | null; readonly cancelJob: boolean },
+  ): Promise<string> {
+    return this.leader().dispatcher.savepoints(jobId).savepoint(targetDirectory, cancelJob);
+  }
+
+  async stopWithSavepoint(
+    jobId: JobId, { targetDirectory, drain }: { readonly targetDirectory: string | null; readonly drain: boolean },
+  ): Promise<string> {
+    return this.leader().dispatcher.savepoints(jobId).stop(targetDirectory, drain);
+  }
+
+  async disposeSavepoint(path: string): Promise<void> {
+    await this.leader().dispatcher.disposeSavepoint(path);
   }
 
   async jobResult(jobId: JobId, waitMs: number): Promise<JobResult | null> {

@@ -29,6 +29,7 @@ import { checkpointPlanOf } from './checkpoint-plan.core.ts';
 import { CheckpointRecovery, locationOf, NOT_ADDRESSABLE } from './checkpoint-recovery.ts';
 import { checkpointResultOf, sizesOf } from './checkpoint-result.core.ts';
 import { isRetained, type CheckpointSettings } from './checkpoint-settings.ts';
+import { CheckpointTracker, type CheckpointStatistics } from './checkpoint-statistics.ts';
 import { CompletedCheckpointsCore, type CompletedCheckpoint } from './completed-checkpoints.core.ts';
 import type { CoordinatorHolder, CoordinatorSnapshots } from './coordinator-holder.ts';
 import { spellLocation, type Execution } from './execution-graph.core.ts';
@@ -77,6 +78,7 @@ export class CheckpointCoordinator {
   private readonly core: CheckpointCoordinatorCore;
   private readonly completed: CompletedCheckpointsCore;
   private readonly recovery: CheckpointRecovery;
+  private readonly tracker: CheckpointTracker;
   private readonly layout: CheckpointLayout | null;
   private readonly queue = new BoundedQueue<CheckpointEvent>(QUEUE_CAPACITY);
   private readonly active = new Map<number, Active>();
@@ -99,6 +101,7 @@ export class CheckpointCoordinator {
     this.failureLog = loggers.logger('org.apache.flink.runtime.checkpoint.CheckpointFailureManager');
     this.layout = settings.directory === null ? null : checkpointLayout(settings.directory, jobGraph.jobId, settings.subDirectory);
     this.completed = new CompletedCheckpointsCore(settings.retainedMax);
+    this.tracker = new CheckpointTracker(settings.historyMax);
     this.recovery = new CheckpointRecovery({ jobGraph, settings, storage, completed: this.completed, log: this.log });
     this.core = new CheckpointCoordinatorCore(
       settings.cadence, () => checkpointPlanOf(jobGraph, options.executions(), settings.afterTasksFinish),
@@ -132,6 +135,11 @@ export class CheckpointCoordinator {
     if (!this.restored) return NO_SNAPSHOTS;
     const states = this.restored.metadata.operators.filter(({ coordinator }) => coordinator !== null);
     return new Map<OperatorId, JsonValue>(states.map(({ operatorId, coordinator }) => [operatorId, coordinator]));
+  }
+
+  /** For REST. */
+  statistics(): CheckpointStatistics {
+    return this.tracker.statistics();
   }
 
   jobStatusChanged(status: JobStatus): void {
@@ -191,6 +199,8 @@ export class CheckpointCoordinator {
     const name = kind === 'savepoint' ? `Savepoint ${checkpointId} @ 0` : `Checkpoint ${checkpointId} @ ${timestampMs}`;
     this.log.info(`Restoring job ${jobId} from ${name} for ${jobId} located at ${locationOf(checkpoint)}.`);
     this.restored = checkpoint;
+    const restoredMs = this.options.ports.clock.nowMs();
+    this.tracker.restored({ checkpointId, restoredMs, isSavepoint: kind === 'savepoint', location: locationOf(checkpoint) });
     this.post({ kind: 'restored', checkpointId, owned });
   }
 
@@ -220,7 +230,7 @@ export class CheckpointCoordinator {
       case 'trigger':
         return this.trigger(effect.pending);
       case 'taken':
-        return;
+        return this.tracker.acknowledged(effect.pending, effect.attemptId, effect.ack, this.options.ports.clock.nowMs());
       case 'store':
         return this.store(effect.pending);
       case 'completed':
@@ -255,6 +265,7 @@ export class CheckpointCoordinator {
     const active: Active = { startedMs: clock.monotonicMs(), expiry, directory: null, coordinators: NO_SNAPSHOTS, finalizingSinceMs: 0 };
     this.active.set(checkpointId, active);
     this.completed.begun(checkpointId);
+    this.tracker.begun(pending);
     void this.prepare(pending, active).then(
       () => this.post({ kind: 'prepared', checkpointId }),
       (thrown: unknown) => this.post({ kind: 'prepareFailed', checkpointId, error: errorInfo(thrown, 'STORAGE_FAILED') }),
@@ -349,13 +360,16 @@ export class CheckpointCoordinator {
       this.discard(this.completed.add({ metadata, directory, isOwned: kind === 'checkpoint' }));
       this.notify((session, generation) => session.notifyCheckpointComplete(jobId, generation, checkpointId));
     } else this.discard(this.completed.ended(checkpointId));
-    if (request) this.answer(request.requestId)?.resolve({ checkpointId, location: directory ?? NOT_ADDRESSABLE });
+    const location = directory ?? NOT_ADDRESSABLE;
+    this.tracker.ended(pending, { location }, clock.nowMs());
+    if (request) this.answer(request.requestId)?.resolve({ checkpointId, location });
   }
 
   private aborted({ pending, reason, error, failuresInRow }: Extract<CheckpointEffect, { kind: 'aborted' }>): void {
     const { jobGraph: { jobId }, coordinators } = this.options;
     const { checkpointId, acks } = pending;
     const { directory } = this.finish(checkpointId);
+    this.tracker.ended(pending, { error }, this.options.ports.clock.nowMs());
     if (reason !== 'shutdown' && reason !== 'subsumed') {
       const count = failuresInRow === null ? '' : ` (${failuresInRow} consecutive failed attempts so far)`;
       this.failureLog.warn(`Failed to trigger or complete checkpoint ${checkpointId} for job ${jobId}.${count}`, errorFromInfo(error));

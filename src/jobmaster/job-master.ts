@@ -18,11 +18,13 @@ import type { PooledSlot } from '../slots/slot-pool.core.ts';
 import type { FileSystems } from '../storage/file-system.ts';
 import { CheckpointCoordinator } from './checkpoint-coordinator.ts';
 import type { CheckpointSettings } from './checkpoint-settings.ts';
+import type { CheckpointStatistics } from './checkpoint-statistics.ts';
 import { CoordinatorHolder } from './coordinator-holder.ts';
 import { spellExecution, spellLocation, type Execution } from './execution-graph.core.ts';
 import type { JobDetails } from './job-details.ts';
 import type { CollectingCoordinator, CoordinatorMaker } from './operator-coordinator.ts';
 import { restartStrategyOf, type RestartStrategyOptions } from './restart-strategy.core.ts';
+import { SavepointOperations } from './savepoint-operations.ts';
 import { SchedulerCore, type SchedulerEffect, type SchedulerEvent } from './scheduler.core.ts';
 
 export interface JobMasterOptions {
@@ -40,6 +42,12 @@ export interface JobMasterOptions {
   readonly onTerminated: (details: JobDetails) => void;
 }
 
+/** What REST shows of a job's checkpoints. */
+export interface CheckpointDetails {
+  readonly statistics: CheckpointStatistics;
+  readonly settings: CheckpointSettings;
+}
+
 const MAILBOX_CAPACITY = 262_144;
 
 export class JobMaster implements JobListener {
@@ -48,6 +56,8 @@ export class JobMaster implements JobListener {
   private readonly core: SchedulerCore;
   private readonly coordinators: CoordinatorHolder;
   private readonly checkpoints: CheckpointCoordinator;
+  /** Checkpoints and savepoints on request. */
+  readonly savepoints: SavepointOperations;
   private readonly mailbox = new Mailbox<SchedulerEvent>(MAILBOX_CAPACITY);
   private readonly timers = new Set<Timer>();
   private readonly log: Logger;
@@ -87,6 +97,9 @@ export class JobMaster implements JobListener {
       call: (resourceId, act, onFault) => this.call(resourceId, act, onFault),
       failJob: (error) => this.mailbox.post({ kind: 'failJob', error }),
     });
+    this.savepoints = new SavepointOperations({
+      jobId: jobGraph.jobId, log: this.log, checkpoints: this.checkpoints, cancel: () => this.cancel(),
+    });
     this.logInitialization(restartStrategy.description);
   }
 
@@ -116,6 +129,11 @@ export class JobMaster implements JobListener {
 
   details(): JobDetails {
     return this.core.graph.details();
+  }
+
+  /** Figures of the job's checkpoints, and how they are configured. */
+  checkpointDetails(): CheckpointDetails {
+    return { statistics: this.checkpoints.statistics(), settings: this.options.checkpoints };
   }
 
   /** Wall clock of the last change of any state. */
@@ -190,7 +208,8 @@ export class JobMaster implements JobListener {
     switch (effect.kind) {
       case 'jobStatus':
         this.logJobStatus(effect);
-        return this.checkpoints.jobStatusChanged(effect.to);
+        this.checkpoints.jobStatusChanged(effect.to);
+        return this.savepoints.jobStatusChanged(effect.to);
       case 'executionState':
         this.logExecutionState(effect);
         return effect.to === 'FINISHED' ? this.checkpoints.taskFinished(effect.execution.attemptId) : undefined;

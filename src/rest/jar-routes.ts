@@ -79,16 +79,27 @@ async function programRequest(request: FastifyRequest, gateway: JobManagerGatewa
   if (body.programArgs && body.programArgsList) {
     throw badRequest('Confusing request: programArgs and programArgsList are specified, please, use only programArgsList');
   }
-  if (body.savepointPath) throw badRequest('Restoring from a savepoint is not available in this version (field savepointPath).');
   const parallelism = body.parallelism ?? (query.parallelism === undefined ? null : Number(query.parallelism));
   const words = body.programArgsList ?? splitWords(body.programArgs ?? query['program-args'] ?? null) ?? query.programArg?.split(',') ?? [];
   const artifactId = await gateway.putArtifact(await jars.read((request.params as schemas.JarParams).jarid));
   return {
     artifactId,
     programArgs: words,
-    configuration: { ...body.flinkConfiguration, ...(parallelism === null ? {} : { 'parallelism.default': String(parallelism) }) },
+    configuration: {
+      ...body.flinkConfiguration, ...(parallelism === null ? {} : { 'parallelism.default': String(parallelism) }), ...restoreKeys(body),
+    },
     jobId: body.jobId ? parseJobId(body.jobId) : null,
     expectedPlanDigest: body.planDigest ?? null,
+  };
+}
+
+/** What the program starts from, as configuration. */
+function restoreKeys(body: schemas.ProgramBody): Readonly<Record<string, string>> {
+  const claimMode = body.claimMode ?? body.restoreMode;
+  return {
+    ...(body.savepointPath ? { 'execution.state-recovery.path': body.savepointPath } : {}),
+    ...(body.allowNonRestoredState ? { 'execution.state-recovery.ignore-unclaimed-state': 'true' } : {}),
+    ...(claimMode ? { 'execution.state-recovery.claim-mode': claimMode } : {}),
   };
 }
 

@@ -16,6 +16,45 @@ export const VertexParams = Type.Object({
 });
 export type VertexParams = Static<typeof VertexParams>;
 
+const optionalTriggerId = Type.Optional(Type.Union([Type.String({ pattern: HEX_32 }), Type.Null()]));
+const optionalFlag = Type.Optional(Type.Union([Type.Boolean(), Type.Null()]));
+const optionalFormat = Type.Optional(Type.Union([Type.Literal('CANONICAL'), Type.Literal('NATIVE'), Type.Null()]));
+
+export const SavepointBody = Type.Object({
+  'target-directory': optionalText, 'cancel-job': optionalFlag, formatType: optionalFormat, triggerId: optionalTriggerId,
+});
+export type SavepointBody = Static<typeof SavepointBody>;
+
+export const StopBody = Type.Object({
+  targetDirectory: optionalText, drain: optionalFlag, formatType: optionalFormat, triggerId: optionalTriggerId,
+});
+export type StopBody = Static<typeof StopBody>;
+
+export const CheckpointBody = Type.Object({
+  checkpointType: Type.Optional(
+    Type.Union([Type.Literal('CONFIGURED'), Type.Literal('FULL'), Type.Literal('INCREMENTAL'), Type.Null()]),
+  ),
+  triggerId: optionalTriggerId,
+});
+export type CheckpointBody = Static<typeof CheckpointBody>;
+
+export const DisposalBody = Type.Object({ 'savepoint-path': Type.String({ minLength: 1 }) });
+export type DisposalBody = Static<typeof DisposalBody>;
+
+export const DisposalParams = Type.Object({ triggerid: Type.String({ pattern: HEX_32 }) });
+export type DisposalParams = Static<typeof DisposalParams>;
+
+export const TriggerParams = Type.Object({ jobid: Type.String({ pattern: HEX_32 }), triggerid: Type.String({ pattern: HEX_32 }) });
+export type TriggerParams = Static<typeof TriggerParams>;
+
+export const CheckpointParams = Type.Object({
+  jobid: Type.String({ pattern: HEX_32 }), checkpointid: Type.String({ pattern: '^\\d{1,15}$' }),
+});
+export type CheckpointParams = Static<typeof CheckpointParams>;
+
+export const CheckpointVertexParams = Type.Composite([CheckpointParams, Type.Object({ vertexid: Type.String({ pattern: HEX_32 }) })]);
+export type CheckpointVertexParams = Static<typeof CheckpointVertexParams>;
+
 export const SubtaskParams = Type.Composite([VertexParams, Type.Object({ subtaskindex: Type.String({ pattern: '^\\d{1,6}$' }) })]);
 export type SubtaskParams = Static<typeof SubtaskParams>;
 
@@ -33,7 +72,11 @@ export type CancelQuery = Static<typeof CancelQuery>;
 export const ExceptionsQuery = Type.Object({ maxExceptions: Type.Optional(Type.String({ pattern: '^\\d{1,6}$' })) });
 export type ExceptionsQuery = Static<typeof ExceptionsQuery>;
 
-/** Body of `POST /jars/:jarid/run` and `/plan`; savepoint fields are read by the restoring milestone. */
+const optionalClaimMode = Type.Optional(
+  Type.Union([Type.Literal('CLAIM'), Type.Literal('NO_CLAIM'), Type.Literal('LEGACY'), Type.Null()]),
+);
+
+/** Body of `POST /jars/:jarid/run` and `/plan`. */
 export const ProgramBody = Type.Object({
   entryClass: optionalText,
   programArgs: optionalText,
@@ -42,7 +85,10 @@ export const ProgramBody = Type.Object({
   jobId: Type.Optional(Type.Union([Type.String({ pattern: HEX_32 }), Type.Null()])),
   flinkConfiguration: Type.Optional(Type.Union([Type.Record(Type.String(), Type.String()), Type.Null()])),
   savepointPath: optionalText,
-  allowNonRestoredState: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
+  allowNonRestoredState: optionalFlag,
+  claimMode: optionalClaimMode,
+  /** Deprecated twin of `claimMode`. */
+  restoreMode: optionalClaimMode,
   /** Drey's own: digest of the plan as the client built it. */
   planDigest: optionalText,
 });

@@ -9,6 +9,7 @@ import type { Logger } from '../base/log.ts';
 import { assert } from '../base/assert.ts';
 import type { JobManagerGateway } from '../dispatcher/gateway.ts';
 import { ClusterError } from '../protocol/errors.ts';
+import { checkpointOperations, installCheckpointRoutes } from './checkpoint-routes.ts';
 import { installErrorAnswers } from './answers.ts';
 import { installClusterRoutes } from './cluster-routes.ts';
 import { installJarRoutes } from './jar-routes.ts';
@@ -81,10 +82,12 @@ async function install(
     const type = reply.getHeader('content-type');
     if (type === 'application/json; charset=utf-8') reply.header('content-type', 'application/json; charset=UTF-8');
   });
+  const operations = checkpointOperations(options);
   const jars = new JarStore(options.uploadDirectory, options.ports.random);
   const routes = async (scope: FastifyInstance): Promise<void> => {
     installClusterRoutes(scope, gateway, options);
     installJobRoutes(scope, gateway, options);
+    installCheckpointRoutes(scope, gateway, { ports: options.ports, operations });
     if (options.submitEnabled) await installJarRoutes(scope, gateway, { options, jars, address: () => context.place.address });
   };
   await server.register(routes);

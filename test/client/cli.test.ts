@@ -162,5 +162,59 @@ test('help, version and unknown actions', async (t) => {
   t.true(none.out.endsWith('\nPlease specify an action.\n'));
   const unknown = await flink('foo');
   t.is(unknown.code, 1);
-  t.true(unknown.out.startsWith('"foo" is not a valid action.\n\nValid actions are "run", "info", "list", or "cancel".\n'));
+  t.true(unknown.out.startsWith('"foo" is not a valid action.\n\nValid actions are "run", "info", "list", "savepoint", "checkpoint", "stop", or "cancel".\n'));
+});
+
+test('savepoint, stop, checkpoint and cancel -s say what Flink says', async (t) => {
+  const { flink, gateway, directory } = await start(t);
+  const path = 'file:/s/savepoint-aaaaaa-000000000000';
+  const lines = async (...words: string[]): Promise<string[]> => {
+    const { code, out, error } = await flink(...words);
+    t.deepEqual([code, error], [0, ''], words.join(' '));
+    return out.split('\n').slice(0, -1);
+  };
+  t.deepEqual(await lines('savepoint', RUNNING_JOB, 'here'), [
+    `Triggering savepoint for job ${RUNNING_JOB}.`, 'Waiting for response...', `Savepoint completed. Path: ${path}`,
+    'You can resume your program from this savepoint with the run command.',
+  ]);
+  t.deepEqual(gateway.savepoints, [{ targetDirectory: join(directory, 'here'), cancelJob: false }]);
+  t.deepEqual(await lines('stop', '--drain', '-p', 'file:/s', RUNNING_JOB), [
+    `Draining job "${RUNNING_JOB}" with a CANONICAL savepoint.`, `Triggering stop-with-savepoint for job ${RUNNING_JOB}.`,
+    'Waiting for response...', `Savepoint completed. Path: ${path}`,
+  ]);
+  t.is((await lines('stop', '-p', RUNNING_JOB))[0], `Suspending job "${RUNNING_JOB}" with a CANONICAL savepoint.`);
+  t.deepEqual(gateway.savepoints.slice(1), [{ targetDirectory: 'file:/s', drain: true }, { targetDirectory: null, drain: false }]);
+  t.regex((await lines('savepoint', '-detached', RUNNING_JOB))[1] ?? '', /^Successfully trigger manual savepoint, triggerId: [0-9a-f]{32}$/);
+  t.deepEqual(await lines('checkpoint', '-full', RUNNING_JOB), [
+    `Triggering checkpoint for job ${RUNNING_JOB}.`, 'Waiting for response...', `Checkpoint(FULL) 26 for job ${RUNNING_JOB} completed.`,
+    'You can resume your program from this checkpoint with the run command.',
+  ]);
+  t.deepEqual(await lines('savepoint', '-d', '/s/1'), ["Disposing savepoint '/s/1'.", 'Waiting for response...', "Savepoint '/s/1' disposed."]);
+  t.deepEqual(await lines('cancel', '-s', '/s', RUNNING_JOB), [
+    'DEPRECATION WARNING: Cancelling a job with savepoint is deprecated. Use "stop" instead.',
+    `Cancelling job ${RUNNING_JOB} with CANONICAL savepoint to /s.`, `Cancelled job ${RUNNING_JOB}. Savepoint stored in ${path}.`,
+  ]);
+});
+
+test('a savepoint that fails is told with its cause; a missing job id with the usage', async (t) => {
+  const { flink, gateway } = await start(t);
+  gateway.savepoint = () => Promise.reject(new RangeError('no space left'));
+  const failed = await flink('savepoint', RUNNING_JOB, '/s');
+  t.is(failed.code, 1);
+  t.regex(failed.error, /FlinkException: Failed to trigger a savepoint for the job a{32}\.\nCaused by: RangeError: no space left/);
+  t.regex((await flink('stop', RUNNING_JOB)).error, /Could not stop with a savepoint job "a{32}"\./);
+  t.regex((await flink('savepoint')).out, /^Missing JobID\. Specify a Job ID to trigger a savepoint\./);
+  t.regex((await flink('stop', '-type', 'native', RUNNING_JOB)).out, /^Native savepoints are not available/);
+});
+
+test('run -s hands over what the job starts from, a local path counted from here', async (t) => {
+  const { flink, gateway, directory } = await start(t);
+  const { code } = await flink('run', '-d', '-s', 'savepoints/1', '-n', '--claimMode', 'claim', join(directory, 'job.ts'));
+  t.is(code, 0);
+  t.like(gateway.requests[0]?.configuration, {
+    'execution.state-recovery.path': join(directory, 'savepoints/1'),
+    'execution.state-recovery.ignore-unclaimed-state': 'true',
+    'execution.state-recovery.claim-mode': 'CLAIM',
+  });
+  t.regex((await flink('run', '-cm', 'mine', join(directory, 'job.ts'))).out, /^--claimMode takes claim, no_claim or legacy/);
 });

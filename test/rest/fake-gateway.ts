@@ -1,6 +1,6 @@
 /** A gateway with one running and one failed job, from plain data. */
 import { createHash } from 'node:crypto';
-import type { JobDetails, JobManagerGateway, JobResult, ProgramRequest, SubtaskDetails } from '../../src/dispatcher/gateway.ts';
+import type { CheckpointDetails, CheckpointFigures, JobDetails, JobManagerGateway, JobResult, ProgramRequest, SubtaskDetails } from '../../src/dispatcher/gateway.ts';
 import type { JobGraph } from '../../src/graph/job-graph.ts';
 import { ClusterError } from '../../src/protocol/errors.ts';
 import type { ArtifactId, ExecutionAttemptId, InstanceId, JobId, JobVertexId, PlanDigest, ResourceId } from '../../src/protocol/ids.ts';
@@ -62,6 +62,37 @@ function job(jobId: JobId): JobDetails {
 export interface FakeGateway extends JobManagerGateway {
   readonly cancelled: JobId[];
   readonly requests: ProgramRequest[];
+  /** Savepoints that were asked for, and what they end with. */
+  readonly savepoints: unknown[];
+  savepoint: () => Promise<string>;
+}
+
+/** A checkpoint of the vertex that one of two subtasks has acknowledged, one that completed, one that failed. */
+function checkpoints(): CheckpointDetails {
+  const metrics = {
+    startDelayMs: 1, alignmentMs: 2, syncMs: 3, asyncMs: 4, stateSizeBytes: 10, checkpointedSizeBytes: 5, processedBytes: 0,
+    persistedBytes: 0, unaligned: false,
+  };
+  const acknowledged = [0, 1].map((subtaskIndex) => ({ ...metrics, subtaskIndex, acknowledgedMs: 1100 + subtaskIndex }));
+  const figures = (checkpointId: number, status: CheckpointFigures['status'], count: number): CheckpointFigures => ({
+    checkpointId, status, type: 'CHECKPOINT', timestampMs: 1000, endedMs: status === 'IN_PROGRESS' ? -1 : 1200,
+    vertices: [{ vertexId: VERTEX, subtaskCount: 2, acknowledged: acknowledged.slice(0, count) }],
+    location: status === 'COMPLETED' ? 'file:/c/chk-1' : '',
+    error: status === 'FAILED' ? { code: 'CHECKPOINT_FAILED', className: 'CheckpointException', message: 'Checkpoint expired before completing.', stack: '' } : null,
+  });
+  const [one, two, three] = [figures(1, 'COMPLETED', 2), figures(2, 'FAILED', 0), figures(3, 'IN_PROGRESS', 1)];
+  return {
+    statistics: {
+      counts: { restored: 0, total: 3, inProgress: 1, completed: 1, failed: 1 }, history: [three, two, one], completed: [one],
+      latestCompleted: one, latestSavepoint: null, latestFailed: two, latestRestored: null,
+    },
+    settings: {
+      cadence: { intervalMs: 1000, timeoutMs: 600_000, minPauseMs: 0, concurrentMax: 1, tolerableFailures: 0 }, alignment: 'exactly-once',
+      unaligned: false, alignedTimeoutMs: 0, incremental: true, afterTasksFinish: true, directory: 'file:/c', subDirectory: true,
+      savepointDirectory: null, inlineSizeBytesMax: 0, retainedMax: 1, retention: 'RETAIN_ON_CANCELLATION', stateBackend: 'hashmap',
+      historyMax: 10, restore: null,
+    },
+  };
 }
 
 export function fakeGateway(): FakeGateway {
@@ -75,6 +106,13 @@ export function fakeGateway(): FakeGateway {
   const gateway: FakeGateway = {
     cancelled: [],
     requests: [],
+    savepoints: [],
+    savepoint: async () => 'file:/s/savepoint-aaaaaa-000000000000',
+    checkpoints: (jobId) => (find(jobId), checkpoints()),
+    triggerCheckpoint: async (_jobId, full) => (gateway.savepoints.push({ full }), 26),
+    triggerSavepoint: async (_jobId, request) => (gateway.savepoints.push(request), gateway.savepoint()),
+    stopWithSavepoint: async (_jobId, request) => (gateway.savepoints.push(request), gateway.savepoint()),
+    disposeSavepoint: async (path) => void (gateway.savepoints.push(path), await gateway.savepoint()),
     configuration: {},
     overview: () => ({ taskManagerCount: 1, slotsTotal: 4, slotsAvailable: 2, jobsRunning: 1, jobsFinished: 0, jobsCancelled: 0, jobsFailed: 1 }),
     putArtifact: async (bytes) => createHash('sha256').update(bytes).digest('hex') as ArtifactId,

@@ -178,3 +178,67 @@ test('when all ports are in use the error names them and the keys to change', as
   t.is((error as { code?: string }).code, 'PORT_IN_USE');
   t.true(error.message.includes(String(server.port)));
 });
+
+test('checkpoints are shown in the fields of Flink, with quantiles and per subtask', async (t) => {
+  const { call } = await start(t);
+  const job = `/jobs/${RUNNING_JOB}/checkpoints`;
+  const all = (await call(job)).body as Record<string, Record<string, unknown>>;
+  t.deepEqual(all['counts'], { restored: 0, total: 3, in_progress: 1, completed: 1, failed: 1 });
+  t.like(all['summary'], { state_size: { min: 20, max: 20, avg: 20, p50: 20, p999: 20 }, end_to_end_duration: { avg: 200 } });
+  t.like(all['latest'], {
+    completed: {
+      className: 'completed', id: 1, status: 'COMPLETED', is_savepoint: false, latest_ack_timestamp: 1101, end_to_end_duration: 101,
+      num_subtasks: 2, num_acknowledged_subtasks: 2, checkpoint_type: 'CHECKPOINT', external_path: 'file:/c/chk-1', discarded: false,
+    },
+    savepoint: null,
+    failed: { className: 'failed', failure_timestamp: 1200, failure_message: 'Checkpoint expired before completing.' },
+    restored: null,
+  });
+  t.like((await call(`${job}/config`)).body, {
+    mode: 'exactly_once', interval: 1000, externalization: { enabled: true, delete_on_cancellation: false },
+    checkpoint_storage: 'FileSystemCheckpointStorage', state_backend: 'HashMapStateBackend',
+  });
+  t.like((await call(`${job}/details/3`)).body, { status: 'IN_PROGRESS', tasks: { [VERTEX]: { status: 'IN_PROGRESS', num_acknowledged_subtasks: 1 } } });
+  t.like((await call(`${job}/details/3/subtasks/${VERTEX}`)).body, {
+    summary: { checkpoint_duration: { sync: { max: 3 } } },
+    subtasks: [{ index: 0, status: 'completed', checkpoint: { sync: 3, async: 4 } }, { index: 1, status: 'pending_or_failed' }],
+  });
+  for (const path of [`${job}/details/9`, `${job}/details/3/subtasks/${'0'.repeat(32)}`, `/jobs/${'0'.repeat(32)}/checkpoints`]) {
+    t.is((await call(path)).status, 404, path);
+  }
+});
+
+const post = (body: unknown): RequestInit => ({ method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+
+test('a savepoint is triggered once per trigger id, and polled at every path until it is complete', async (t) => {
+  const { call, gateway } = await start(t);
+  let finish: (location: string) => void = () => undefined;
+  gateway.savepoint = () => new Promise((resolve) => (finish = resolve));
+  const triggerId = '1'.repeat(32);
+  for (const prefix of ['/v1', '']) {
+    const { status, body } = await call(`${prefix}/jobs/${RUNNING_JOB}/savepoints`, post({ 'target-directory': '/s', triggerId }));
+    t.deepEqual([status, body as unknown], [202, { 'request-id': triggerId }]);
+  }
+  t.deepEqual(gateway.savepoints, [{ targetDirectory: '/s', cancelJob: false }]);
+  const poll = async (): Promise<unknown> => (await call(`/jobs/${RUNNING_JOB}/savepoints/${triggerId}`)).body;
+  t.deepEqual(await poll(), { status: { id: 'IN_PROGRESS' }, operation: null });
+  finish('file:/s/1');
+  t.deepEqual(await poll(), { status: { id: 'COMPLETED' }, operation: { location: 'file:/s/1' } });
+  t.is((await call(`/jobs/${RUNNING_JOB}/savepoints/${'2'.repeat(32)}`)).status, 404);
+});
+
+test('an operation that failed is answered with status 200 and its cause; checkpoints spell the field their own way', async (t) => {
+  const { call, gateway } = await start(t);
+  gateway.savepoint = () => Promise.reject(new Error('disk full'));
+  const stopped = (await call(`/jobs/${RUNNING_JOB}/stop`, post({ drain: true, targetDirectory: '/s' }))).body as { 'request-id': string };
+  t.deepEqual(gateway.savepoints, [{ targetDirectory: '/s', drain: true }]);
+  const { status, body } = await call(`/jobs/${RUNNING_JOB}/savepoints/${stopped['request-id']}`);
+  t.is(status, 200);
+  t.like(body, { status: { id: 'COMPLETED' }, operation: { 'failure-cause': { class: 'Error' } } });
+  const disposed = (await call('/savepoint-disposal', post({ 'savepoint-path': '/s/1' }))).body as { 'request-id': string };
+  t.like((await call(`/savepoint-disposal/${disposed['request-id']}`)).body, { operation: { 'failure-cause': { class: 'Error' } } });
+  const taken = (await call(`/jobs/${RUNNING_JOB}/checkpoints`, post({ checkpointType: 'FULL' }))).body as { 'request-id': string };
+  t.deepEqual(gateway.savepoints.at(-1), { full: true });
+  t.like((await call(`/jobs/${RUNNING_JOB}/checkpoints/${taken['request-id']}`)).body, { operation: { checkpointId: 26 } });
+  t.is((await call(`/jobs/${RUNNING_JOB}/checkpoints`, post({ checkpointType: 'INCREMENTAL' }))).status, 400);
+});

@@ -1,0 +1,78 @@
+/**
+ * What people ask of a job's checkpoints: a checkpoint now, a savepoint, a savepoint and the job's end. A stop is over when
+ * the job is: its savepoint stands before that, but is of no use to anybody who still sees the job run.
+ */
+import type { Logger } from '../base/log.ts';
+import { ClusterError } from '../protocol/errors.ts';
+import type { JobId } from '../protocol/ids.ts';
+import { isGloballyTerminal, type JobStatus } from '../protocol/states.ts';
+import type { CheckpointCoordinator } from './checkpoint-coordinator.ts';
+
+export interface SavepointOperationsOptions {
+  readonly jobId: JobId;
+  readonly log: Logger;
+  readonly checkpoints: CheckpointCoordinator;
+  readonly cancel: () => void;
+}
+
+/** A stop whose savepoint is complete, and whose job is not over yet. */
+interface Stopping {
+  readonly location: string;
+  readonly resolve: (location: string) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class SavepointOperations {
+  private readonly options: SavepointOperationsOptions;
+  private readonly stopping: Stopping[] = [];
+  private status: JobStatus = 'CREATED';
+
+  constructor(options: SavepointOperationsOptions) {
+    this.options = options;
+  }
+
+  /** Answers the checkpoint's id. Throws CHECKPOINT_FAILED. */
+  async checkpoint(full: boolean): Promise<number> {
+    const { jobId, log, checkpoints } = this.options;
+    log.info(`Triggering a manual checkpoint for job ${jobId}.`);
+    return (await checkpoints.request({ kind: 'checkpoint', stop: 'no', full, targetDirectory: null })).checkpointId;
+  }
+
+  /** Answers where it is. Throws CHECKPOINT_FAILED, BAD_REQUEST when there is no directory. */
+  async savepoint(targetDirectory: string | null, cancelJob: boolean): Promise<string> {
+    const { jobId, log, checkpoints, cancel } = this.options;
+    log.info(`Triggering ${cancelJob ? 'cancel-with-savepoint' : 'savepoint'} for job ${jobId}.`);
+    const { location } = await checkpoints.request({ kind: 'savepoint', stop: 'no', full: true, targetDirectory });
+    if (cancelJob) {
+      log.info(`Savepoint stored in ${location}. Now cancelling ${jobId}.`);
+      cancel();
+    }
+    return location;
+  }
+
+  /** Resolves once the job has finished. Throws CHECKPOINT_FAILED, BAD_REQUEST when there is no directory. */
+  async stop(targetDirectory: string | null, drain: boolean): Promise<string> {
+    const { jobId, log, checkpoints } = this.options;
+    log.info(`Triggering stop-with-savepoint for job ${jobId}.`);
+    const { location } = await checkpoints.request({ kind: 'savepoint', stop: drain ? 'drain' : 'suspend', full: true, targetDirectory });
+    if (this.status === 'FINISHED') return location;
+    return new Promise((resolve, reject) => this.stopping.push({ location, resolve, reject }));
+  }
+
+  jobStatusChanged(status: JobStatus): void {
+    this.status = status;
+    if (status === 'FINISHED') for (const { resolve, location } of this.stopping.splice(0)) resolve(location);
+    else if (status !== 'RUNNING') this.fail(status);
+  }
+
+  private fail(status: JobStatus): void {
+    const { jobId } = this.options;
+    const what = isGloballyTerminal(status) ? `ended as ${status}` : 'failed during stopping';
+    for (const { reject, location } of this.stopping.splice(0)) {
+      const message =
+        `A savepoint has been created at: ${location}, but the corresponding job ${jobId} ${what}. The savepoint is consistent, ` +
+        'but might have uncommitted transactions. If you want to commit the transaction please restart a job from this savepoint.';
+      reject(new ClusterError('CHECKPOINT_FAILED', message));
+    }
+  }
+}
