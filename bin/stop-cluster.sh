@@ -7,6 +7,11 @@ self=$(readlink -f -- "${BASH_SOURCE[0]}")
 
 read_workers
 refuse_remote_hosts workers "${WORKERS[@]}"
+masters=1
+if [[ ${HIGH_AVAILABILITY,,} == zookeeper ]]; then
+  read_masters
+  masters=${#MASTERS[@]}
+fi
 make_directories
 
 choose_daemon taskexecutor
@@ -14,11 +19,6 @@ for _ in "${WORKERS[@]}"; do
   stop_last
 done
 
-masters=1
-if [[ ${HIGH_AVAILABILITY,,} == zookeeper ]]; then
-  read_masters
-  masters=${#MASTERS[@]}
-fi
 choose_daemon standalonesession
 for ((i = 0; i < masters; i++)); do
   stop_last
