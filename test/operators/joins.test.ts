@@ -104,6 +104,23 @@ for (const codegen of ['on', 'off'] as const) {
     t.is(harness.sideOutput(lateRight).length, 2);
   });
 
+  test(`partners come out in the order of Flink's hash map by time, codegen ${codegen}`, async (t) => {
+    const harness = await open(t, codegen, (left, right) => {
+      const [a, b] = keyed(left, right);
+      return a.intervalJoin(b).between(-100, 100).process<string>({ process: (_left, _right, { rightTimestampMs }, out) => out.emit(String(rightTimestampMs)) });
+    });
+    for (const ms of [2, 33, 17, 65_540, 1]) harness.processElement2(['a', ''], ms);
+    harness.processElement(['a', 1], 20);
+    harness.processElement(['a', 2], 65_540);
+    // Places in a table of 16: 33, 17 and 1 are in place 1, in the order of their arrival; 65 540 would be in place 5.
+    t.deepEqual(harness.extractOutput(), ['33', '17', '1', '2', '65540']);
+    // With 13 times the table has 32 places: 33 and 1 are in place 1, 17 in place 17.
+    for (let ms = 3; ms < 11; ms++) harness.processElement2(['a', ''], ms);
+    harness.extractOutput();
+    harness.processElement(['a', 3], 20);
+    t.deepEqual(harness.extractOutput(), ['33', '1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '17']);
+  });
+
   test(`a record behind the watermark is late, at the watermark it is not, codegen ${codegen}`, async (t) => {
     const harness = await open(t, codegen, (left, right) => {
       const [a, b] = keyed(left, right);
