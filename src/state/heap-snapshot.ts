@@ -21,7 +21,6 @@ import { metaToJson, SectionWriter, type SectionTypes, type StateDescription } f
 const ROWS_LINKED = 65_536;
 const TIMERS_GROUPED = 16_384;
 const SECTION_SIZE_BYTES = 64;
-const NOTHING = new Uint8Array(0);
 
 /** The rows of a store, as its snapshots see them (state/keyed-rows.ts). */
 export interface RowTable {
@@ -157,7 +156,7 @@ export class HeapSnapshot implements KeyedSnapshot {
       heads[group] = row;
     }
     this.rowsToLink = end;
-    return NOTHING;
+    return new Uint8Array(0);
   }
 
   private groupTimers(): Uint8Array {
@@ -172,7 +171,7 @@ export class HeapSnapshot implements KeyedSnapshot {
       else group.push(timer);
     }
     this.timersToGroup = end === timers.length ? { domain: domain + 1, index: 0 } : { domain, index: end };
-    return NOTHING;
+    return new Uint8Array(0);
   }
 
   private write(sizeBytes: number): Uint8Array {

@@ -95,7 +95,8 @@ export interface KeyedSnapshot {
    */
   readonly baseId: number | null;
   /**
-   * Encodes the next slice, of about `sizeBytes` and maybe empty; null when all is written. Called between records. Throws
+   * Encodes the next slice, of about `sizeBytes` and maybe empty, in a buffer of its own; null when all is written. Called
+   * between records. Throws
    * when a value could not be encoded: the error names state and key, and the snapshot is of no use.
    */
   next(sizeBytes: number): Uint8Array | null;

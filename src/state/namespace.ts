@@ -10,3 +10,8 @@ export interface Namespace {
 
 /** The namespace of plain keyed state. No window has these bounds. */
 export const VOID_NAMESPACE: Namespace = Object.freeze({ startMs: Number.MIN_SAFE_INTEGER, endMs: Number.MIN_SAFE_INTEGER });
+
+/** Whether two namespaces have the same bounds. */
+export function sameNamespace(a: Namespace, b: Namespace): boolean {
+  return a === b || (a.startMs === b.startMs && a.endMs === b.endMs);
+}

@@ -9,7 +9,7 @@ import type { AggregatingState, ListState, MapState, ReduceFunction, ReducingSta
 import type { AggregateFunction } from '../graph/windows.ts';
 import type { Cells } from './cells.ts';
 import type { MergingState } from './keyed-state-store.ts';
-import type { Namespace } from './namespace.ts';
+import { sameNamespace, type Namespace } from './namespace.ts';
 import type { NamespaceSlots } from './namespace-slots.ts';
 import type { StoreValue } from './stored-value.ts';
 
@@ -24,6 +24,7 @@ function mergeCells<V>(cells: Cells, slots: NamespaceSlots, namespaces: readonly
   slots.select(target);
   let merged = cells.get() as V | undefined;
   for (const source of sources) {
+    if (sameNamespace(source, target)) continue;
     slots.select(source);
     const value = cells.get() as V | undefined;
     if (value === undefined) continue;

@@ -12,8 +12,8 @@ import type { Namespace } from '../../src/state/namespace.ts';
 import { t as types } from '../../src/types/t.ts';
 
 const ALL: StateStoreOptions = { keyGroups: keyGroupRangeOf(0, 128, 1), keyType: null, freezeValues: false };
-const NAMESPACINGS = [undefined, 'shared', 'own'] as const satisfies (Namespacing | undefined)[];
-const KINDS = ['value', 'list', 'map', 'reducing', 'aggregating'] as const;
+export const NAMESPACINGS = [undefined, 'shared', 'own'] as const satisfies (Namespacing | undefined)[];
+export const KINDS = ['value', 'list', 'map', 'reducing', 'aggregating'] as const;
 const KEYS: readonly (number | string)[] = [1, 2, 300, 'a', 'b'];
 type Kind = (typeof KINDS)[number];
 

@@ -15,7 +15,7 @@ import { VOID_NAMESPACE } from '../../src/state/namespace.ts';
 import { keyedFilePart } from '../../src/state/snapshot-format.ts';
 import { t as types } from '../../src/types/t.ts';
 import type { TypeDescriptor } from '../../src/types/type-descriptor.ts';
-import { compareKinds, kindsCommand, KindsModel, performKinds, subjects } from './state-kinds.ts';
+import { compareKinds, KINDS, kindsCommand, KindsModel, NAMESPACINGS, performKinds, subject, subjects } from './state-kinds.ts';
 import type { KindsCommand, KindsModels, Subjects } from './state-kinds.ts';
 
 const MAX_PARALLELISM = 8;
@@ -72,6 +72,7 @@ interface OpenSnapshot {
   readonly snapshot: KeyedSnapshot;
   readonly slices: Uint8Array[];
   readonly models: KindsModels;
+  readonly keyCount: number;
 }
 
 /** A store, its models, and the snapshots under way. */
@@ -114,7 +115,8 @@ class Run {
   private openSnapshot(mode: SnapshotMode): void {
     const id = ++this.lastId;
     const models = { plain: this.models.plain.clone(), namespaced: this.models.namespaced.clone() };
-    this.open.push({ id, snapshot: this.store.snapshot(id, mode), slices: [], models });
+    const keyCount = new Set([...this.store.entries(ALL.keyGroups)].map(({ key }) => key)).size;
+    this.open.push({ id, snapshot: this.store.snapshot(id, mode), slices: [], models, keyCount });
   }
 
   private complete(open: OpenSnapshot, parallelism: number): void {
@@ -123,6 +125,7 @@ class Run {
     const { baseId } = open.snapshot;
     const files = [...(baseId === null ? [] : (this.chains.get(baseId) as readonly KeyedStateFile[])), file];
     this.chains.set(open.id, files);
+    if (baseId === null) this.t.is(file.meta['rowCount'], open.keyCount);
     compareKinds(this.t, restored(this.backend, files, parallelism), open.models);
   }
 }
@@ -139,6 +142,8 @@ export function testStateSnapshots(test: TestFn, backend: StateBackend): void {
   });
 
   testIncrements(test, backend);
+  testRemoval(test, backend);
+  testTouches(test, backend);
   testSharing(test, backend);
   testTimers(test, backend);
   testEvolution(test, backend);
@@ -221,6 +226,87 @@ function testIncrements(test: TestFn, backend: StateBackend): void {
       t.is(copy.entryCount, 3000);
     }
   });
+}
+
+function testRemoval(test: TestFn, backend: StateBackend): void {
+  test(`${backend.name}: keys that are removed in masses, and some of which come back, are removed by increments`, (t) => {
+    const store = backend.open(ALL);
+    const count = store.value('count', types.float64);
+    const expected = new Map<number, number>();
+    const set = (key: number, value: number | undefined): void => {
+      store.setKey(key);
+      if (value === undefined) {
+        count.clear();
+        expected.delete(key);
+      } else {
+        count.set(value);
+        expected.set(key, value);
+      }
+    };
+    const files: KeyedStateFile[] = [];
+    const check = (file: KeyedStateFile, contents: ReadonlyMap<number, number>): void => {
+      const copy = backend.open(ALL);
+      copy.value('count', types.float64);
+      for (const each of [...files, file]) copy.restore(each, ALL.keyGroups);
+      const found = [...copy.entries(ALL.keyGroups)].map(({ key, value }) => `${String(key)}=${String(value)}`);
+      t.deepEqual(found.toSorted(), [...contents].map(([key, value]) => `${key}=${value}`).toSorted());
+    };
+    for (let key = 0; key < 9000; key++) set(key, 1);
+    files.push(fileOf(store.snapshot(1, 'incremental')));
+    store.confirm(1);
+    for (let key = 0; key < 7000; key++) set(key, undefined);
+    for (let key = 0; key < 3000; key += 3) set(key, 2);
+    for (let key = 20_000; key < 24_000; key++) set(key, 3);
+    const snapshot = store.snapshot(2, 'incremental');
+    const atSnapshot = new Map(expected);
+    const slices: Uint8Array[] = [];
+    for (let slice = snapshot.next(500), key = 0; slice !== null; slice = snapshot.next(500), key += 40) {
+      slices.push(slice);
+      for (let i = key; i < key + 40; i++) {
+        set(i, undefined);
+        set(20_000 + i, undefined);
+        set(30_000 + i, 4);
+      }
+    }
+    check({ meta: snapshot.meta, bytes: Buffer.concat(slices), offset: 0 }, atSnapshot);
+    check(fileOf(store.snapshot(3, 'incremental')), expected);
+  });
+}
+
+function testTouches(test: TestFn, backend: StateBackend): void {
+  for (const kind of KINDS) {
+    for (const namespacing of NAMESPACINGS) {
+      test(`${backend.name}: every change of a ${namespacing ?? 'plain'} ${kind} state lets an open snapshot write what was`, (t) => {
+        const [first, second] = [{ startMs: 0, endMs: 1 }, { startMs: 1, endMs: 2 }];
+        const changes: readonly ((state: ReturnType<typeof subject>) => void)[] = [
+          (state) => state.put(2), (state) => state.put(-1), (state) => state.clear(),
+          ...(namespacing === undefined ? [] : [(state: ReturnType<typeof subject>) => state.merge?.(second, [first, second])]),
+        ];
+        for (const change of changes) {
+          const store = backend.open(ALL);
+          const state = subject(store, kind, namespacing);
+          store.setKey('k');
+          store.setNamespace(first);
+          state.put(1);
+          const before = state.get();
+          const snapshot = store.snapshot(1, 'full');
+          change(state);
+          const copy = backend.open(ALL);
+          const copied = subject(copy, kind, namespacing);
+          copy.restore(fileOf(snapshot), ALL.keyGroups);
+          copy.setKey('k');
+          copy.setNamespace(first);
+          t.deepEqual(copied.get(), before);
+          store.confirm(1);
+          const now = state.get();
+          copy.restore(fileOf(store.snapshot(2, 'incremental')), ALL.keyGroups);
+          copy.setKey('k');
+          copy.setNamespace(first);
+          t.deepEqual(copied.get(), now);
+        }
+      });
+    }
+  }
 }
 
 function testSharing(test: TestFn, backend: StateBackend): void {
