@@ -16,6 +16,7 @@ export { ConnectedStreams } from './api/connected-streams.ts';
 export { DataStream, KeyedStream, SingleOutputStream } from './api/data-stream.ts';
 export { DataStreamSink } from './api/data-stream-sink.ts';
 export { outputTag, state, tuple } from './api/declarations.ts';
+export type { CheckpointConfig, CheckpointRetention, CheckpointingMode } from './api/checkpoint-config.ts';
 export type { Duration } from './api/duration.ts';
 export { StreamExecutionEnvironment } from './api/environment.ts';
 export type { LocalEnvironmentOptions, SourceOptions } from './api/environment.ts';

@@ -3,10 +3,12 @@
  * build function; scripts and tests that run in their own process make one with `createLocalEnvironment`.
  */
 import type { Source } from '../graph/functions.ts';
+import { planError } from '../graph/build-site.ts';
 import type { JobProgram } from '../graph/stream-graph.ts';
 import { StreamGraphBuilder, checkParallelism } from '../graph/stream-graph-builder.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
+import { CheckpointConfig, type CheckpointingMode } from './checkpoint-config.ts';
 import { DataStream, SingleOutputStream } from './data-stream.ts';
 import { durationMs, type Duration } from './duration.ts';
 import { localExecutor, type JobExecutionResult, type LocalJob } from './local-executor.ts';
@@ -28,6 +30,9 @@ export interface SourceOptions<T> {
   /** Instead of the source's own. */
   readonly type?: TypeDescriptor<T>;
 }
+
+/** Flink: `CheckpointCoordinatorConfiguration.MINIMAL_CHECKPOINT_TIME`. */
+const CHECKPOINT_INTERVAL_MS_MIN = 10;
 
 const LOCAL_JOB_NAME = 'Flink Streaming Job';
 const COLLECT_ID = 'executeAndCollect';
@@ -119,6 +124,22 @@ export class StreamExecutionEnvironment {
     const text = timeout === -1 ? '-1' : `${durationMs(timeout, 'setBufferTimeout')} ms`;
     this.builder.configure('execution.buffer-timeout.interval', text);
     return this;
+  }
+
+  /** Takes a checkpoint every `interval`; a job that fails goes on from the newest. Off unless this or the configuration says so. */
+  enableCheckpointing(interval: Duration, mode?: CheckpointingMode): this {
+    const intervalMs = durationMs(interval, 'enableCheckpointing');
+    if (intervalMs < CHECKPOINT_INTERVAL_MS_MIN) {
+      throw planError(`enableCheckpointing: an interval of ${intervalMs} ms is too short; at least ${CHECKPOINT_INTERVAL_MS_MIN} ms`);
+    }
+    this.builder.configure('execution.checkpointing.interval', `${intervalMs} ms`);
+    if (mode !== undefined) this.checkpointConfig.setCheckpointingMode(mode);
+    return this;
+  }
+
+  /** How checkpoints are taken, kept and cleaned up. */
+  get checkpointConfig(): CheckpointConfig {
+    return new CheckpointConfig((key, value) => this.builder.configure(key, value));
   }
 
   // ---- Local execution ----

@@ -99,61 +99,61 @@ export const jobOptions = {
     description: 'How bounded jobs exchange data between stages.',
   }),
   startFromSavepoint: optional({
-    key: 'execution.state-recovery.path', type: string, deprecated: ['execution.savepoint.path'], since: '0.2',
+    key: 'execution.state-recovery.path', type: string, deprecated: ['execution.savepoint.path'],
     description: 'Savepoint or retained checkpoint that the job starts from (`-s`).',
   }),
   allowNonRestoredState: option({
-    key: 'execution.state-recovery.ignore-unclaimed-state', type: boolean, default: 'false', since: '0.2',
+    key: 'execution.state-recovery.ignore-unclaimed-state', type: boolean, default: 'false',
     deprecated: ['execution.savepoint.ignore-unclaimed-state'],
     description: 'Start although the savepoint holds state that no operator claims (`-n`).',
   }),
   claimMode: option({
-    key: 'execution.state-recovery.claim-mode', type: enumeration(['NO_CLAIM', 'CLAIM', 'LEGACY']), default: 'NO_CLAIM', since: '0.2',
+    key: 'execution.state-recovery.claim-mode', type: enumeration(['NO_CLAIM', 'CLAIM', 'LEGACY']), default: 'NO_CLAIM',
     deprecated: ['execution.savepoint-restore-mode'],
     description: 'Who owns the files that the job started from (`-rm`).',
   }),
   restartStrategy: optional({
-    key: 'restart-strategy.type', deprecated: ['restart-strategy'], since: '0.2',
+    key: 'restart-strategy.type', deprecated: ['restart-strategy'],
     type: enumeration(['none', 'fixed-delay', 'failure-rate', 'exponential-delay'], { off: 'none', disable: 'none' }),
     description: 'When a failed job starts again. Unset: never without checkpoints, `exponential-delay` with them.',
   }),
   fixedDelayAttempts: option({
-    key: 'restart-strategy.fixed-delay.attempts', type: int(0), default: '1', since: '0.2', description: 'Restarts before the job fails.',
+    key: 'restart-strategy.fixed-delay.attempts', type: int(0), default: '1', description: 'Restarts before the job fails.',
   }),
   fixedDelay: option({
-    key: 'restart-strategy.fixed-delay.delay', type: duration, default: '1 s', since: '0.2', description: 'Pause before each restart.',
+    key: 'restart-strategy.fixed-delay.delay', type: duration, default: '1 s', description: 'Pause before each restart.',
   }),
   failureRateMax: option({
-    key: 'restart-strategy.failure-rate.max-failures-per-interval', type: int(0), default: '1', since: '0.2',
+    key: 'restart-strategy.failure-rate.max-failures-per-interval', type: int(0), default: '1',
     description: 'Failures within the interval that the job survives.',
   }),
   failureRateInterval: option({
-    key: 'restart-strategy.failure-rate.failure-rate-interval', type: duration, default: '1 min', since: '0.2',
+    key: 'restart-strategy.failure-rate.failure-rate-interval', type: duration, default: '1 min',
     description: 'The interval in which failures are counted.',
   }),
   failureRateDelay: option({
-    key: 'restart-strategy.failure-rate.delay', type: duration, default: '1 s', since: '0.2', description: 'Pause before each restart.',
+    key: 'restart-strategy.failure-rate.delay', type: duration, default: '1 s', description: 'Pause before each restart.',
   }),
   exponentialInitialBackoff: option({
-    key: 'restart-strategy.exponential-delay.initial-backoff', type: duration, default: '1 s', since: '0.2', description: 'First pause.',
+    key: 'restart-strategy.exponential-delay.initial-backoff', type: duration, default: '1 s', description: 'First pause.',
   }),
   exponentialMaxBackoff: option({
-    key: 'restart-strategy.exponential-delay.max-backoff', type: duration, default: '1 min', since: '0.2', description: 'Longest pause.',
+    key: 'restart-strategy.exponential-delay.max-backoff', type: duration, default: '1 min', description: 'Longest pause.',
   }),
   exponentialMultiplier: option({
-    key: 'restart-strategy.exponential-delay.backoff-multiplier', type: double, default: '1.5', since: '0.2',
+    key: 'restart-strategy.exponential-delay.backoff-multiplier', type: double, default: '1.5',
     description: 'Factor from one pause to the next.',
   }),
   exponentialJitter: option({
-    key: 'restart-strategy.exponential-delay.jitter-factor', type: double, default: '0.1', since: '0.2',
+    key: 'restart-strategy.exponential-delay.jitter-factor', type: double, default: '0.1',
     description: 'Share of the pause that chance adds or takes away.',
   }),
   exponentialResetThreshold: option({
-    key: 'restart-strategy.exponential-delay.reset-backoff-threshold', type: duration, default: '1 h', since: '0.2',
+    key: 'restart-strategy.exponential-delay.reset-backoff-threshold', type: duration, default: '1 h',
     description: 'Time without failure after which the pause is the first one again.',
   }),
   exponentialAttempts: optional({
-    key: 'restart-strategy.exponential-delay.attempts-before-reset-backoff', type: int(1), since: '0.2',
+    key: 'restart-strategy.exponential-delay.attempts-before-reset-backoff', type: int(1),
     description: 'Failures in a row that fail the job. Unset: it never gives up.',
   }),
 } as const;

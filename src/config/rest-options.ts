@@ -110,7 +110,7 @@ export const restOptions = {
     description: 'Finished jobs that the dashboard lists first.',
   }),
   webCheckpointsHistory: option({
-    key: 'web.checkpoints.history', type: int(1), default: '10', since: '0.2', deprecated: ['jobmanager.web.checkpoints.history'],
+    key: 'web.checkpoints.history', type: int(1), default: '10', deprecated: ['jobmanager.web.checkpoints.history'],
     description: 'Checkpoints whose details are kept.',
   }),
   webExceptionHistorySize: option({

@@ -12,7 +12,7 @@ export const stateOptions = {
     description: 'Where keyed state lives: on the heap, or in a store that spills to disk.',
   }),
   incrementalCheckpoints: option({
-    key: 'execution.checkpointing.incremental', type: boolean, default: 'true', deprecated: ['state.backend.incremental'], since,
+    key: 'execution.checkpointing.incremental', type: boolean, default: 'true', deprecated: ['state.backend.incremental'],
     description: 'Upload only what changed since the last checkpoint. Unlike Flink: on unless switched off, for every backend.',
   }),
   localRecovery: option({
@@ -43,29 +43,29 @@ export const stateOptions = {
   changelogTuning: ignored('state.changelog.<...>', string, 'every checkpoint is incremental as it is.'),
   checkpointStorage: optional({
     key: 'execution.checkpointing.storage', type: enumeration(['jobmanager', 'filesystem']),
-    deprecated: ['state.checkpoint-storage'], since,
+    deprecated: ['state.checkpoint-storage'],
     description: 'Where checkpoints go. Unset: `filesystem` when `execution.checkpointing.dir` is set.',
   }),
   checkpointDir: optional({
-    key: 'execution.checkpointing.dir', type: string, deprecated: ['state.checkpoints.dir'], since,
+    key: 'execution.checkpointing.dir', type: string, deprecated: ['state.checkpoints.dir'],
     description: 'Directory of checkpoints.',
   }),
   savepointDir: optional({
     key: 'execution.checkpointing.savepoint-dir', type: string,
-    deprecated: ['state.savepoints.dir', 'savepoints.state.backend.fs.dir'], since,
+    deprecated: ['state.savepoints.dir', 'savepoints.state.backend.fs.dir'],
     description: 'Directory of savepoints that name none.',
   }),
   createCheckpointSubDir: option({
-    key: 'execution.checkpointing.create-subdir', type: boolean, default: 'true', deprecated: ['state.checkpoints.create-subdir'], since,
+    key: 'execution.checkpointing.create-subdir', type: boolean, default: 'true', deprecated: ['state.checkpoints.create-subdir'],
     description: 'Keep each job’s checkpoints in a directory named after its id.',
   }),
   retainedCheckpoints: option({
-    key: 'execution.checkpointing.num-retained', type: int(1), default: '1', deprecated: ['state.checkpoints.num-retained'], since,
+    key: 'execution.checkpointing.num-retained', type: int(1), default: '1', deprecated: ['state.checkpoints.num-retained'],
     description: 'Completed checkpoints that are kept.',
   }),
   smallStateThreshold: option({
     key: 'execution.checkpointing.data-inline-threshold', type: memory, default: '20 kb',
-    deprecated: ['state.storage.fs.memory-threshold'], since,
+    deprecated: ['state.storage.fs.memory-threshold'],
     description: 'State up to this size is stored in the checkpoint’s metadata.',
   }),
   checkpointWriteBuffer: option({
@@ -74,37 +74,37 @@ export const stateOptions = {
     description: 'Buffer of a checkpoint’s writer.',
   }),
   checkpointInterval: optional({
-    key: 'execution.checkpointing.interval', type: duration, since, description: 'How often a checkpoint starts. Unset: never.',
+    key: 'execution.checkpointing.interval', type: duration, description: 'How often a checkpoint starts. Unset: never.',
   }),
   checkpointIntervalBacklog: optional({
     key: 'execution.checkpointing.interval-during-backlog', type: duration, since,
     description: 'The interval while a source works through a backlog. 0: no checkpoints meanwhile.',
   }),
   checkpointMode: option({
-    key: 'execution.checkpointing.mode', type: enumeration(['EXACTLY_ONCE', 'AT_LEAST_ONCE']), default: 'EXACTLY_ONCE', since,
+    key: 'execution.checkpointing.mode', type: enumeration(['EXACTLY_ONCE', 'AT_LEAST_ONCE']), default: 'EXACTLY_ONCE',
     description: 'What a recovery guarantees.',
   }),
   checkpointTimeout: option({
-    key: 'execution.checkpointing.timeout', type: duration, default: '10 min', since, description: 'How long a checkpoint may take.',
+    key: 'execution.checkpointing.timeout', type: duration, default: '10 min', description: 'How long a checkpoint may take.',
   }),
   checkpointMinPause: option({
-    key: 'execution.checkpointing.min-pause', type: duration, default: '0 ms', since, description: 'Pause between two checkpoints.',
+    key: 'execution.checkpointing.min-pause', type: duration, default: '0 ms', description: 'Pause between two checkpoints.',
   }),
   checkpointsConcurrent: option({
-    key: 'execution.checkpointing.max-concurrent-checkpoints', type: int(1), default: '1', since,
+    key: 'execution.checkpointing.max-concurrent-checkpoints', type: int(1), default: '1',
     description: 'Checkpoints in progress at once.',
   }),
   checkpointTolerableFailures: option({
-    key: 'execution.checkpointing.tolerable-failed-checkpoints', type: int(0), default: '0', since,
+    key: 'execution.checkpointing.tolerable-failed-checkpoints', type: int(0), default: '0',
     description: 'Failed checkpoints in a row that the job survives.',
   }),
   checkpointRetention: option({
-    key: 'execution.checkpointing.externalized-checkpoint-retention', since, default: 'NO_EXTERNALIZED_CHECKPOINTS',
+    key: 'execution.checkpointing.externalized-checkpoint-retention', default: 'NO_EXTERNALIZED_CHECKPOINTS',
     type: enumeration(['DELETE_ON_CANCELLATION', 'RETAIN_ON_CANCELLATION', 'NO_EXTERNALIZED_CHECKPOINTS']),
     description: 'What becomes of checkpoints when the job ends.',
   }),
   checkpointsAfterFinish: option({
-    key: 'execution.checkpointing.checkpoints-after-tasks-finish', type: boolean, default: 'true', since,
+    key: 'execution.checkpointing.checkpoints-after-tasks-finish', type: boolean, default: 'true',
     deprecated: ['execution.checkpointing.checkpoints-after-tasks-finish.enabled'],
     description: 'Go on with checkpoints when some tasks have finished.',
   }),

@@ -49,7 +49,6 @@ function restartStrategyFrom(configuration: Configuration): RestartStrategyOptio
 
 /** State of one operator in the JobManager's memory. Flink: `JobManagerCheckpointStorage.DEFAULT_MAX_STATE_SIZE`. */
 const MEMORY_STATE_SIZE_BYTES_MAX = 5 * 1024 * 1024;
-const HISTORY_MAX = 10;
 
 function checkpointSettingsFrom(configuration: Configuration): CheckpointSettings {
   const storage = configuration.get(options.checkpointStorage);
@@ -79,7 +78,7 @@ function checkpointSettingsFrom(configuration: Configuration): CheckpointSetting
     retainedMax: configuration.get(options.retainedCheckpoints),
     retention: configuration.get(options.checkpointRetention),
     stateBackend: configuration.get(options.stateBackend),
-    historyMax: HISTORY_MAX,
+    historyMax: configuration.get(options.webCheckpointsHistory),
     restore: initialRestoreFrom(configuration),
   };
 }

@@ -59,7 +59,7 @@ export interface PendingCheckpoint {
   readonly request: CheckpointRequest | null;
   readonly kind: CheckpointKind;
   readonly stop: CheckpointRequest['stop'];
-  /** Only changes since the last completed checkpoint may travel. */
+  /** It may build on files of the last completed checkpoint, and later ones on its own. */
   readonly incremental: boolean;
   readonly plan: CheckpointPlan;
   /** By attempt. */
@@ -139,7 +139,7 @@ export class CheckpointCoordinatorCore {
   private round = 0;
   private isPeriodDue = false;
   private isFinalDue = false;
-  private mayIncrement = false;
+  private mayIncrement = true;
   private failuresInRow = 0;
   private lastCompletedMs = Number.NEGATIVE_INFINITY;
 

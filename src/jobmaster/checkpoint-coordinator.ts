@@ -99,6 +99,7 @@ export class CheckpointCoordinator {
     this.options = options;
     this.log = loggers.logger('org.apache.flink.runtime.checkpoint.CheckpointCoordinator');
     this.failureLog = loggers.logger('org.apache.flink.runtime.checkpoint.CheckpointFailureManager');
+    if (settings.unaligned) this.log.warn('Unaligned checkpoints are not available in this version; barriers are aligned.');
     this.layout = settings.directory === null ? null : checkpointLayout(settings.directory, jobGraph.jobId, settings.subDirectory);
     this.completed = new CompletedCheckpointsCore(settings.retainedMax);
     this.tracker = new CheckpointTracker(settings.historyMax);
@@ -314,13 +315,13 @@ export class CheckpointCoordinator {
   }
 
   private optionsOf(pending: PendingCheckpoint): CheckpointOptions {
-    const { alignment, unaligned, alignedTimeoutMs, incremental, inlineSizeBytesMax } = this.options.settings;
+    const { alignment, incremental, inlineSizeBytesMax } = this.options.settings;
     const isSavepoint = pending.kind === 'savepoint';
     return {
       kind: pending.kind,
       alignment,
-      unaligned: unaligned && !isSavepoint,
-      alignedTimeoutMs: unaligned && !isSavepoint && alignedTimeoutMs > 0 ? alignedTimeoutMs : null,
+      unaligned: false, // Tasks align always: see the warning at the start.
+      alignedTimeoutMs: null,
       incremental: incremental && pending.incremental,
       stop: pending.stop,
       directory: this.activeOf(pending).directory,

@@ -117,6 +117,8 @@ test('a malformed duration or option names itself', (t) => {
   refused(t, (env) => void env.setBufferTimeout('10 parsecs' as never), /setBufferTimeout: '10 parsecs' is not a duration/);
   refused(t, (env) => void env.fromElements(1).asyncMap(async (n) => n, { capacity: 0 }), /asyncMap: capacity/);
   refused(t, (env) => void env.fromSequence(5, 1), /fromSequence: bounds/);
+  refused(t, (env) => void env.enableCheckpointing(5), /enableCheckpointing: an interval of 5 ms is too short/);
+  refused(t, (env) => void env.checkpointConfig.setRetainedCheckpoints(0), /checkpointConfig\.setRetainedCheckpoints: 0 is not a whole number of at least 1/);
   refused(t, (env) => void env.socketTextStream('localhost', 70_000), /socketTextStream: port/);
 });
 

@@ -139,6 +139,18 @@ test('what the program configures overlays the submission', (t) => {
   t.is(job.vertices.length, 3);
 });
 
+test('checkpoints are configured by the keys of Flink', (t) => {
+  const job = jobOf((env) => {
+    env.enableCheckpointing('10 s', 'at-least-once').checkpointConfig.setCheckpointTimeout('1 min').setMinPauseBetweenCheckpoints(500).setMaxConcurrentCheckpoints(2)
+      .setTolerableCheckpointFailureNumber(3).setCheckpointDirectory('file:/c').setExternalizedCheckpointRetention('retain-on-cancellation').setRetainedCheckpoints(4);
+    env.fromElements(1).print();
+  });
+  t.deepEqual(Object.fromEntries(Object.entries(job.configuration).map(([key, value]) => [key.replace('execution.checkpointing.', ''), value])), {
+    interval: '10000 ms', mode: 'AT_LEAST_ONCE', timeout: '60000 ms', 'min-pause': '500 ms', 'max-concurrent-checkpoints': '2',
+    'tolerable-failed-checkpoints': '3', dir: 'file:/c', 'externalized-checkpoint-retention': 'RETAIN_ON_CANCELLATION', 'num-retained': '4',
+  });
+});
+
 test('asyncMap resolves its options', (t) => {
   const graph = graphOf((env) => {
     const retry = { attemptsMax: 3, delay: 50 };
