@@ -7,12 +7,22 @@ import type { KeyedStateHandle, StateHandle, TaskRestore } from '../protocol/che
 import { ClusterError } from '../protocol/errors.ts';
 import type { OperatorId } from '../protocol/ids.ts';
 import type { RestoredState } from '../operators/operator.ts';
+import type { KeyGroupRange } from '../state/keyed-state-store.ts';
+import { keyedFilePart } from '../state/snapshot-format.ts';
 import type { FileSystems } from '../storage/file-system.ts';
 
-/** Keyed state of one file. */
-interface RestoredKeyedFile {
+/** Keyed state of one file: the part of it that a range of key groups needs. */
+export interface RestoredKeyedFile {
   readonly handle: KeyedStateHandle;
   readonly bytes: Uint8Array;
+  /** Where `bytes` begin in the file. */
+  readonly offset: number;
+}
+
+/** Bytes `[start, end)` of a file. */
+interface Part {
+  readonly start: number;
+  readonly end: number;
 }
 
 /** The states of one deployment. */
@@ -37,40 +47,51 @@ export class RestoredStates {
   }
 
   /** Files of keyed state, one at a time: each former subtask's base first, then what builds on it. Throws CHECKPOINT_CORRUPT. */
-  async *keyedFiles(operatorId: OperatorId, operatorName: string): AsyncIterable<RestoredKeyedFile> {
-    for (const { keyed } of this.of(operatorId)) {
-      for (const handle of keyed) yield { handle, bytes: await this.read(handle.data, `operator '${operatorName}', keyed state`) };
+  async *keyedFiles(operatorId: OperatorId, operatorName: string, range: KeyGroupRange): AsyncIterable<RestoredKeyedFile> {
+    for (const handle of this.of(operatorId).flatMap(({ keyed }) => keyed)) {
+      const part = keyedFilePart(handle.meta, range);
+      yield { handle, bytes: await this.read(handle.data, `operator '${operatorName}', keyed state`, part), offset: part.start };
     }
+  }
+
+  hasKeyedState(operatorId: OperatorId): boolean {
+    return this.of(operatorId).some(({ keyed }) => keyed.length > 0);
   }
 
   private of(operatorId: OperatorId): TaskRestore['operators'] {
     return this.restore.operators.filter((state) => state.operatorId === operatorId);
   }
 
-  private async read(handle: StateHandle, what: string): Promise<Uint8Array> {
+  /** All of it is checked, `part` is kept. */
+  private async read(handle: StateHandle, what: string, part: Part | null = null): Promise<Uint8Array> {
     const place = `${what}, checkpoint ${this.restore.checkpointId}`;
     const isInline = handle.kind === 'inline';
-    const bytes = isInline ? Buffer.from(handle.base64, 'base64') : await this.readFile(handle.path, handle.sizeBytes, place);
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
     const file = isInline ? 'its state' : `the file ${handle.path}`;
+    const chunks = isInline ? [Buffer.from(handle.base64, 'base64')] : this.chunksOf(handle.path, `${place}: ${file}`);
+    const sizeBytes = isInline ? Buffer.byteLength(handle.base64, 'base64') : handle.sizeBytes;
+    const { start, end } = part ?? { start: 0, end: sizeBytes };
+    const kept = Buffer.allocUnsafeSlow(end - start);
+    const hash = createHash('sha256');
+    let position = 0;
+    for await (const chunk of chunks) {
+      hash.update(chunk);
+      const [from, to] = [Math.max(start - position, 0), Math.min(end - position, chunk.length)];
+      if (from < to) kept.set(chunk.subarray(from, to), position + from - start);
+      position += chunk.length;
+    }
+    if (position !== sizeBytes) throw corrupt(`${place}: ${file} has ${position} bytes, not ${sizeBytes}`);
+    const sha256 = hash.digest('hex');
     if (sha256 !== handle.sha256) throw corrupt(`${place}: ${file} has the SHA-256 ${sha256}, not ${handle.sha256}`);
-    return bytes;
+    return kept;
   }
 
-  private async readFile(location: string, sizeBytes: number, place: string): Promise<Uint8Array> {
+  private async *chunksOf(location: string, place: string): AsyncIterable<Uint8Array> {
     const { files, path } = this.files.resolve(location);
-    const bytes = Buffer.allocUnsafe(sizeBytes);
-    let position = 0;
     try {
-      for await (const chunk of files.read(path)) {
-        if (position + chunk.length <= sizeBytes) bytes.set(chunk, position);
-        position += chunk.length;
-      }
+      yield* files.read(path);
     } catch (thrown) {
-      throw corrupt(`${place}: the file ${location} cannot be read`, thrown);
+      throw corrupt(`${place} cannot be read`, thrown);
     }
-    if (position !== sizeBytes) throw corrupt(`${place}: the file ${location} has ${position} bytes, not ${sizeBytes}`);
-    return bytes;
   }
 }
 

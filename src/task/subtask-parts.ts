@@ -16,7 +16,6 @@ import { createOperator } from '../operators/create-operator.ts';
 import { DiscardOperator } from '../operators/sinks.ts';
 import type { StreamOperator } from '../operators/operator.ts';
 import type { OperatorEventBody } from '../protocol/deployment.ts';
-import { ClusterError } from '../protocol/errors.ts';
 import type { OperatorId } from '../protocol/ids.ts';
 import type { KeyGroupRange, KeyedStateStore, StateBackend } from '../state/keyed-state-store.ts';
 import { HeapTimerService } from '../state/timer-service.ts';
@@ -29,7 +28,6 @@ import { interpretSegment } from './chain-interpreter.ts';
 import type { Interrupt } from './chain-interpreter.ts';
 import { GateInput } from './gate-input.ts';
 import { KeyedStates } from './keyed-states.ts';
-import type { SnapshotStore } from './keyed-states.ts';
 import type { FileSystems } from '../storage/file-system.ts';
 import { RestoredStates } from './restored-states.ts';
 import { copierOfInput, sharingRules } from './record-sharing.ts';
@@ -80,14 +78,6 @@ interface OperatorState {
   readonly timers: HeapTimerService | null;
   readonly keyed: KeyedStates | null;
 }
-
-/** Stands in for a store that cannot be snapshotted: no checkpoint is completed rather than one that lacks its keyed state. */
-const NO_SNAPSHOTS: SnapshotStore = {
-  snapshot() {
-    throw new ClusterError('UNSUPPORTED', 'this state backend takes no snapshots');
-  },
-  confirm: () => undefined,
-};
 
 /** The parts of one subtask. */
 export interface SubtaskParts {
@@ -187,7 +177,7 @@ class PartsBuilder {
     assert(!isSource(node), 'a source is the head of its chain');
     const keyed = node.keys.find((key) => key !== null) ?? null;
     const inputType = this.inputType(node.id, 0);
-    const store = keyed === null ? null : this.store(keyed.type);
+    const store = keyed === null ? null : this.store(node.name, keyed.type);
     const operator = createOperator(node, spec as Exclude<StreamNode['spec'], SourceSpec>, {
       store,
       inputType,
@@ -196,10 +186,10 @@ class PartsBuilder {
       autoWatermarkIntervalMs: this.settings.autoWatermarkIntervalMs,
       openSinkWriter: (sink) => (context) => this.slot.connectors.createSinkWriter(sink, this.sinkContext(node, context)),
     });
+    const timers = store === null ? null : new HeapTimerService(store, keyed?.type ?? null);
+    if (timers !== null) store?.attachTimers(timers);
     this.states.set(operator, {
-      operatorId: this.operatorId(node.id),
-      timers: store === null ? null : new HeapTimerService(store, keyed?.type ?? null),
-      keyed: store === null ? null : new KeyedStates(NO_SNAPSHOTS, this.keyGroups()),
+      operatorId: this.operatorId(node.id), timers, keyed: store === null ? null : new KeyedStates(store, this.keyGroups()),
     });
     if (operator instanceof DiscardOperator && operator.fold !== null) {
       this.accumulators.fold(node.name.replace(/^Sink: /, ''), operator.fold);
@@ -207,8 +197,9 @@ class PartsBuilder {
     return operator;
   }
 
-  private store(keyType: TypeDescriptor<unknown> | null): KeyedStateStore {
-    const store = this.slot.backend.open({ keyGroups: this.keyGroups(), keyType, freezeValues: this.settings.freezeRecords });
+  private store(operatorName: string, keyType: TypeDescriptor<unknown> | null): KeyedStateStore {
+    const { freezeRecords: freezeValues } = this.settings;
+    const store = this.slot.backend.open({ keyGroups: this.keyGroups(), keyType, freezeValues, operatorName });
     this.stores.push(store);
     return store;
   }

@@ -233,14 +233,16 @@ export class Subtask {
     return { runtime: context, status: segment.status, post, ...duties, clock, hasFinalCheckpoint, timers };
   }
 
-  private async restore({ operatorId, operator }: OperatorPart): Promise<void> {
-    const states = await this.parts.restored?.operatorStates(operatorId, operator.name) ?? [];
+  private async restore({ operatorId, operator, keyed }: OperatorPart): Promise<void> {
+    const { restored } = this.parts;
+    if (restored === null) return;
+    const { name } = operator;
+    if (keyed !== null) await named(name, () => keyed.restore(restored.keyedFiles(operatorId, name, keyed.keyGroups)));
+    else if (restored.hasKeyedState(operatorId)) throw takesNo('keyed state', name);
+    const states = await restored.operatorStates(operatorId, name);
     if (states.length === 0) return;
-    if (operator.restore === undefined) {
-      const message = `operator '${operator.name}' takes no operator state, but the checkpoint has some for it`;
-      throw new ClusterError('STATE_INCOMPATIBLE', message);
-    }
-    await named(operator.name, () => operator.restore?.(states));
+    if (operator.restore === undefined) throw takesNo('operator state', name);
+    await named(name, () => operator.restore?.(states));
   }
 
   private async openSource(): Promise<RunnerInput> {
@@ -313,6 +315,10 @@ export class Subtask {
     this.flush();
     return this.parts.writers.every((writer) => writer.refresh() && writer.isDrained()) ? 'finished' : 'waiting';
   }
+}
+
+function takesNo(what: string, operatorName: string): ClusterError {
+  return new ClusterError('STATE_INCOMPATIBLE', `operator '${operatorName}' takes no ${what}, but the checkpoint has some for it`);
 }
 
 async function named<T>(operatorName: string, action: () => T | Promise<T>): Promise<T> {

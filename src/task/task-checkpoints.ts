@@ -56,8 +56,9 @@ interface AttemptCheckpoints {
   readonly parts: Map<number, Part>;
   /** Acknowledged or given up: late slices are dropped. */
   readonly closedIds: Set<number>;
-  /** Keyed state by checkpoint and operator, as far back as a later part may build on it. */
+  /** Keyed state by checkpoint and operator, of checkpoints that later ones may build on. */
   readonly chains: Map<number, ReadonlyMap<OperatorId, readonly KeyedStateHandle[]>>;
+  /** The last of `chains` that is complete. */
   completedId: number;
 }
 
@@ -79,9 +80,11 @@ export class TaskCheckpoints {
 
   complete(attemptId: ExecutionAttemptId, checkpointId: number): void {
     const attempt = this.attemptOf(attemptId);
-    // A part that is under way may build on the one that was complete before.
-    for (const id of attempt.chains.keys()) if (id < attempt.completedId) attempt.chains.delete(id);
-    attempt.completedId = Math.max(attempt.completedId, checkpointId);
+    if (checkpointId > attempt.completedId && attempt.chains.has(checkpointId)) {
+      // A part that is under way may build on the one that was complete before.
+      for (const id of attempt.chains.keys()) if (id < attempt.completedId) attempt.chains.delete(id);
+      attempt.completedId = checkpointId;
+    }
     this.options.toSlot(attemptId, { kind: 'checkpointComplete', attemptId, checkpointId });
   }
 
@@ -178,7 +181,7 @@ export class TaskCheckpoints {
 
   /** Handles by operator; a part that builds on an earlier one comes after what that one is made of. */
   private operatorStates(
-    task: TaskDeployment, { checkpointId, operators }: SlotMessage<'checkpointAck'>, handles: ReadonlyMap<number, StateHandle>,
+    task: TaskDeployment, { checkpointId, operators, options }: SlotMessage<'checkpointAck'>, handles: ReadonlyMap<number, StateHandle>,
   ): readonly OperatorSubtaskState[] {
     const attempt = this.attemptOf(task.attemptId);
     const handle = (file: number): StateHandle => present(handles.get(file), 'an acknowledged file was written');
@@ -188,7 +191,7 @@ export class TaskCheckpoints {
       keyed: state.keyed === null ? [] : this.chainOf(attempt, state.operatorId, state.keyed, handle(state.keyed.file)),
       operator: state.operatorFile === null ? null : handle(state.operatorFile),
     }));
-    attempt.chains.set(checkpointId, new Map(states.map(({ operatorId, keyed }) => [operatorId, keyed])));
+    if (options.incremental) attempt.chains.set(checkpointId, new Map(states.map(({ operatorId, keyed }) => [operatorId, keyed])));
     return states.filter(({ keyed, operator }) => keyed.length > 0 || operator !== null);
   }
 

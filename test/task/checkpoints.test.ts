@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import type { StreamExecutionEnvironment } from '../../src/api/environment.ts';
-import type { PollResult, RecordBatch, Sink, Source, SourceReader } from '../../src/graph/functions.ts';
+import type { JobGraph } from '../../src/graph/job-graph.ts';
+import { keyGroupRangeOf } from '../../src/graph/key-groups.ts';
+import { state, t as types } from '../../src/index.ts';
+import type { PollResult, RecordBatch, Sink, Source, SourceReader, SourceSplit } from '../../src/graph/functions.ts';
 import type { CheckpointOptions, OperatorSubtaskState, TaskCheckpointAck, TaskRestore } from '../../src/protocol/checkpoint.ts';
 import type { TaskDeployment } from '../../src/protocol/deployment.ts';
 import { start } from './slot-fixture.ts';
@@ -287,3 +290,122 @@ test('a stop that is given up lets the source read on; a drain fails the task, s
   await running.until(() => running.finals.length === 1, 'the task ends');
   t.regex(running.finals[0]?.error?.message ?? '', /drains the job was given up/);
 });
+
+/** The numbers from 1 on, as far as `gate.open`; they end at `gate.total`. */
+interface Gate {
+  open: number;
+  readonly total: number;
+}
+
+class GatedReader implements SourceReader<number> {
+  private readonly gate: Gate;
+  private split: { id: string; next: number } | null = null;
+
+  constructor(gate: Gate) {
+    this.gate = gate;
+  }
+
+  poll(batch: RecordBatch<number>): PollResult {
+    batch.length = 0;
+    const { split, gate } = this;
+    if (split === null) return 'nothing';
+    if (split.next === gate.total) return 'end';
+    while (batch.length < batch.capacity && split.next < gate.open) {
+      batch.values[batch.length] = ++split.next;
+      batch.timestampsMs[batch.length++] = 0;
+    }
+    return batch.length === 0 ? 'nothing' : 'more';
+  }
+
+  available(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve));
+  }
+
+  addSplits([split]: readonly SourceSplit[]): void {
+    if (split !== undefined) this.split = { ...(split as { id: string; next: number }) };
+  }
+
+  noMoreSplits(): void {
+    // There is one.
+  }
+
+  snapshot(): readonly SourceSplit[] {
+    return this.split === null ? [] : [{ ...this.split }];
+  }
+
+  close(): void {
+    // Nothing to close.
+  }
+}
+
+function gatedSource(gate: Gate): Source<number> {
+  return {
+    name: 'gated', boundedness: 'bounded',
+    createEnumerator: () => { throw new Error('not here'); },
+    createReader: () => new GatedReader(gate),
+  };
+}
+
+/** Counts per key, with a timer of event time for each key that fires at the end. */
+function counting(env: StreamExecutionEnvironment, gate: Gate): void {
+  env.fromSource(gatedSource(gate)).setParallelism(1).map((n) => ({ key: n % 101, n })).keyBy((each) => each.key).process({
+    state: { count: state.value(types.float64), sums: state.map(types.string, types.float64) },
+    process: ({ key, n }, { state: { count, sums }, timers }) => {
+      count.set((count.get() ?? 0) + 1);
+      sums.set(n % 2 === 0 ? 'even' : 'odd', (sums.get(n % 2 === 0 ? 'even' : 'odd') ?? 0) + n);
+      timers.registerEventTimeTimer(1_000_000 + key);
+    },
+    onTimer: (_, { key, state: { count, sums } }, out) => out.emit(`${key}: ${count.get()} ${sums.get('even')} ${sums.get('odd')}`),
+  }).uid('counts').print();
+}
+
+for (const [from1, to] of [[2, 2], [2, 3], [3, 1]] as const) {
+  for (const incremental of [true, false]) {
+    test(`keyed state and timers go on where the barrier was, parallelism ${from1} to ${to}, ${incremental ? 'increments' : 'full'}`, async (tt) => {
+      const total = 400_000;
+      const at = directory(tt);
+      const options = { ...OPTIONS, incremental, directory: at, sharedDirectory: at, inlineSizeBytesMax: 100 };
+      const gate = { open: total / 8, total };
+      const run = (parallelism: number, restore?: (task: TaskDeployment) => TaskRestore) => start(tt, (env) => {
+        env.setParallelism(parallelism);
+        counting(env, gate);
+      }, { slots: 2, ...(restore === undefined ? {} : { restore }) });
+      const first = await run(from1);
+      await first.until(() => runningTasks(first) === first.attempts.length, 'all run');
+      for (const checkpointId of [1, 2, 3]) {
+        gate.open += total / 8;
+        first.trigger(checkpointId, options);
+        await first.acknowledged(checkpointId);
+        for (const { task } of first.attempts) first.checkpoints.complete(task.attemptId, checkpointId);
+      }
+      const acks = first.acks.filter(({ ack }) => ack.checkpointId === 3).map(({ ack }) => ack);
+      tt.is(acks.some(({ operators }) => operators.some(({ keyed }) => keyed.length > 1)), incremental);
+      first.cancel();
+      gate.open = total;
+      const second = await run(to, (task) => restoreOf(acks, task, first.jobGraph, to));
+      await second.finished();
+      const lines = second.printed.trim().split('\n').map((line) => line.replace(/^\d+> /, '')).toSorted();
+      tt.deepEqual(lines, expectedCounts(total).toSorted());
+    });
+  }
+}
+
+function expectedCounts(total: number): string[] {
+  return Array.from({ length: 101 }, (_, key) => {
+    const members = Array.from({ length: Math.ceil(total / 101) + 1 }, (_unused, i) => i * 101 + key).filter((n) => n >= 1 && n <= total);
+    const sum = (parity: number) => members.filter((n) => n % 2 === parity).reduce((a, b) => a + b, 0);
+    return `${key}: ${members.length} ${sum(0)} ${sum(1)}`;
+  });
+}
+
+/** As the JobManager deals out: keyed state by key groups, everything else to everybody. */
+function restoreOf(acks: readonly TaskCheckpointAck[], task: TaskDeployment, jobGraph: JobGraph, parallelism: number): TaskRestore {
+  const all = acks.flatMap(({ operators }) => operators);
+  const counts = Object.fromEntries(all.map(({ operatorId }) => [operatorId, all.filter((each) => each.operatorId === operatorId).length]));
+  const { maxParallelism } = jobGraph.vertices.find(({ id }) => id === task.vertexId) as { maxParallelism: number };
+  const range = keyGroupRangeOf(task.subtaskIndex, maxParallelism, parallelism);
+  const operators = all.filter((each) => counts[each.operatorId] !== parallelism || each.subtaskIndex === task.subtaskIndex).map((each) => ({
+    ...each, keyed: each.keyed.filter(({ firstKeyGroup, lastKeyGroup }) => firstKeyGroup <= range.last && lastKeyGroup >= range.first),
+  }));
+  return { checkpointId: 3, operators, formerParallelism: counts };
+}
