@@ -18,6 +18,7 @@ import { KeyedSumOperator, ownFields } from './keyed-sum.ts';
 import type { StreamOperator } from './operator.ts';
 import { isPeriodic, PeriodicWindowOperator } from './periodic-window-operator.ts';
 import { CoProcessOperator, ProcessOperator } from './process.ts';
+import { isSession, SessionWindowOperator } from './session-window-operator.ts';
 import { DiscardOperator, SinkOperator } from './sinks.ts';
 import type { OpenSinkWriter } from './sinks.ts';
 import { TimestampsOperator, WatermarksOperator } from './watermarks.ts';
@@ -105,7 +106,8 @@ function keyedInputs(node: OperatorNode, around: OperatorSurroundings) {
 }
 
 function createWindow(node: OperatorNode, spec: WindowSpec, around: OperatorSurroundings): StreamOperator {
-  const Operator = isPeriodic(spec.user) ? PeriodicWindowOperator : WindowOperator;
+  const { user } = spec;
+  const Operator = isPeriodic(user) ? PeriodicWindowOperator : isSession(user) ? SessionWindowOperator : WindowOperator;
   return new Operator(node.name, spec, keyedInputs(node, around));
 }
 

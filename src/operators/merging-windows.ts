@@ -23,6 +23,7 @@ import type { TimeWindow } from '../graph/windows.ts';
 export type WindowSet = number[];
 
 const NUMBERS_PER_WINDOW = 4;
+const NOWHERE = -1;
 
 /** What adding a window came to. */
 export interface Addition {
@@ -42,16 +43,18 @@ interface InFlight {
   readonly stateWindow: TimeWindow;
 }
 
-/** Adds a record's window to the set. */
+/** Adds a record's window to the set. Mostly one window grows, or stays as it is: that makes no list. */
 export function addWindow(set: WindowSet, added: TimeWindow): Addition {
-  const touched = inFlight(set).filter(({ window }) => window.startMs <= added.endMs && window.endMs >= added.startMs);
-  if (touched.length === 0) {
-    put(set, { window: added, stateWindow: added });
-    return { window: added, stateWindow: added, mergedWindows: NONE, mergedStateWindows: NONE };
+  const { startMs, endMs } = added;
+  let touched = NOWHERE;
+  for (let at = 0; at < set.length; at += NUMBERS_PER_WINDOW) {
+    if ((set[at] as number) > endMs || (set[at + 1] as number) < startMs) continue;
+    if (touched !== NOWHERE) return merge(set, added);
+    touched = at;
   }
-  const [first] = touched as [InFlight];
-  if (touched.length === 1 && covers(first.window, added)) return { ...first, mergedWindows: NONE, mergedStateWindows: NONE };
-  return merge(set, touched, added);
+  if (touched !== NOWHERE) return grow(set, touched, added);
+  set.push(startMs, endMs, startMs, endMs);
+  return { window: added, stateWindow: added, mergedWindows: NONE, mergedStateWindows: NONE };
 }
 
 /** The state window of a window in flight; null when it is not in flight. */
@@ -67,15 +70,28 @@ export function retireWindow(set: WindowSet, window: TimeWindow): void {
   set.splice(at, NUMBERS_PER_WINDOW);
 }
 
-function merge(set: WindowSet, touched: readonly InFlight[], added: TimeWindow): Addition {
+/** One window in flight takes the added one up. */
+function grow(set: WindowSet, at: number, added: TimeWindow): Addition {
+  const [startMs, endMs] = [set[at] as number, set[at + 1] as number];
+  const stateWindow = { startMs: set[at + 2] as number, endMs: set[at + 3] as number };
+  const window = { startMs: Math.min(startMs, added.startMs), endMs: Math.max(endMs, added.endMs) };
+  const isGrown = window.startMs !== startMs || window.endMs !== endMs;
+  set[at] = window.startMs;
+  set[at + 1] = window.endMs;
+  return { window, stateWindow, mergedWindows: isGrown ? [{ startMs, endMs }] : NONE, mergedStateWindows: NONE };
+}
+
+/** The added window connects several. */
+function merge(set: WindowSet, added: TimeWindow): Addition {
+  const touched = inFlight(set).filter(({ window }) => window.startMs <= added.endMs && window.endMs >= added.startMs);
   const window = {
     startMs: Math.min(added.startMs, ...touched.map((each) => each.window.startMs)),
     endMs: Math.max(added.endMs, ...touched.map((each) => each.window.endMs)),
   };
-  const merged = touched.length === 1 ? touched : inHashOrder(touched);
+  const merged = inHashOrder(touched);
   const [{ stateWindow }, ...others] = merged as [InFlight, ...InFlight[]];
   for (const each of merged) retireWindow(set, each.window);
-  put(set, { window, stateWindow });
+  set.push(window.startMs, window.endMs, stateWindow.startMs, stateWindow.endMs);
   const mergedWindows = merged.map((each) => each.window);
   return { window, stateWindow, mergedWindows, mergedStateWindows: others.map((each) => each.stateWindow) };
 }
@@ -87,19 +103,11 @@ function inFlight(set: WindowSet): InFlight[] {
   });
 }
 
-function put(set: WindowSet, { window, stateWindow }: InFlight): void {
-  set.push(window.startMs, window.endMs, stateWindow.startMs, stateWindow.endMs);
-}
-
 function positionOf(set: WindowSet, window: TimeWindow): number {
   for (let at = 0; at < set.length; at += NUMBERS_PER_WINDOW) {
     if (set[at] === window.startMs && set[at + 1] === window.endMs) return at;
   }
   return -1;
-}
-
-function covers(window: TimeWindow, other: TimeWindow): boolean {
-  return window.startMs <= other.startMs && window.endMs >= other.endMs;
 }
 
 const HASH_CAPACITY_MIN = 16;

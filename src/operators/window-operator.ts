@@ -12,18 +12,16 @@
  *
  * Source: Flink `WindowOperator`, `EvictingWindowOperator`.
  */
-import { ClusterError } from '../protocol/errors.ts';
 import type { ValueState } from '../graph/functions.ts';
 import { fires, purges } from '../graph/window-triggers.ts';
-import { maxTimestampOf } from '../graph/windows.ts';
 import type { AssignerContext, TaggedRecord, TimeWindow, TriggerResult } from '../graph/windows.ts';
 import type { TimeDomain, TimerService } from '../state/timer-service.ts';
-import { t } from '../types/t.ts';
-import { addWindow, retireWindow, stateWindowOf, type Addition, type WindowSet } from './merging-windows.ts';
+import { stateWindowOf, type Addition, type WindowSet } from './merging-windows.ts';
 import type { OperatorCode, RecordVariables } from './operator.ts';
 import { TriggerCalls } from './trigger-calls.ts';
 import { accumulationOf, contentsOf, evicting, type Evicting } from './window-parts.ts';
 import type { WindowContents } from './window-contents.ts';
+import { addTo, retireFrom, windowSetOf } from './window-set-state.ts';
 import { WindowedOperator, type WindowSpec, type WindowSurroundings } from './windowed-operator.ts';
 
 /** A record on its way into a window. */
@@ -56,7 +54,7 @@ export class WindowOperator extends WindowedOperator {
     this.trigger = new TriggerCalls(user.trigger, around.store, namespaced);
     this.contents = contentsOf(user, around, namespaced);
     this.evicting = evicting(user, this.contents, accumulationOf(user.contents, around.copyInput));
-    this.windowSet = isMerging ? around.store.value<WindowSet>('merging-window-set', t.array(t.number), { ownership: 'owned' }) : null;
+    this.windowSet = isMerging ? windowSetOf(around.store) : null;
   }
 
   process(value: unknown, timestampMs: number, inputIndex: 0 | 1): void {
@@ -101,12 +99,10 @@ export class WindowOperator extends WindowedOperator {
   }
 
   private enterMerging(windowSet: ValueState<WindowSet>, added: TimeWindow, entering: Entering): boolean {
-    const set = windowSet.get() ?? [];
-    const addition = addWindow(set, added);
-    windowSet.set(set);
+    const addition = addTo(windowSet, added);
     if (addition.mergedWindows.length > 0) this.onMerged(addition);
     if (!this.isLate(addition.window)) return this.enter(addition.window, addition.stateWindow, entering);
-    this.retire(windowSet, addition.window);
+    retireFrom(windowSet, addition.window);
     return false;
   }
 
@@ -117,7 +113,7 @@ export class WindowOperator extends WindowedOperator {
       this.trigger.clear(merged);
       this.deleteCleanup(merged);
     }
-    this.contents.merge(stateWindow, mergedStateWindows);
+    if (mergedStateWindows.length > 0) this.contents.merge(stateWindow, mergedStateWindows);
   }
 
   /** Does what a trigger says. */
@@ -146,25 +142,6 @@ export class WindowOperator extends WindowedOperator {
     this.contents.clear();
     this.trigger.clear(window);
     this.evaluation.clear(window);
-    if (this.windowSet !== null) this.retire(this.windowSet, window);
-  }
-
-  private retire(windowSet: ValueState<WindowSet>, window: TimeWindow): void {
-    const set = windowSet.get() ?? [];
-    retireWindow(set, window);
-    if (set.length === 0) windowSet.clear();
-    else windowSet.set(set);
-  }
-
-  /** A window that merged must not end in the past: it would never be evaluated. */
-  private checkNotPast(window: TimeWindow): void {
-    const nowMs = this.timers.currentProcessingTimeMs();
-    const isPast = this.user.assigner.isEventTime ? this.isLate(window) : maxTimestampOf(window) <= nowMs;
-    if (!isPast) return;
-    throw new ClusterError(
-      'UNSUPPORTED',
-      `the window [${window.startMs}, ${window.endMs}) of operator '${this.name}' cannot end in the past by merging ` +
-        `(watermark ${this.timers.currentWatermarkMs}, processing time ${nowMs})`,
-    );
+    if (this.windowSet !== null) retireFrom(this.windowSet, window);
   }
 }

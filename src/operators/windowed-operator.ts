@@ -14,6 +14,7 @@ import type { StreamEvent } from '../exchange/contract.ts';
 import { MAX_WATERMARK, type Counter } from '../graph/functions.ts';
 import type { KeySpec, WindowData, WindowUser } from '../graph/operator-spec.ts';
 import { maxTimestampOf, type TimeWindow } from '../graph/windows.ts';
+import { ClusterError } from '../protocol/errors.ts';
 import type { KeyedStateStore } from '../state/keyed-state-store.ts';
 import type { TimeDomain, TimerService, TimerTarget } from '../state/timer-service.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
@@ -112,6 +113,18 @@ export abstract class WindowedOperator extends FunctionOperator<WindowUser> impl
     if (!this.user.assigner.isEventTime || timestampMs + this.data.allowedLatenessMs > this.timers.currentWatermarkMs) return;
     if (this.data.lateTag === null) this.lateRecordsDropped?.inc();
     else this.outputs.side(this.data.lateTag)?.collect(value, timestampMs);
+  }
+
+  /** A window that merged must not end in the past: it would never be evaluated. */
+  protected checkNotPast(window: TimeWindow): void {
+    const { isEventTime } = this.user.assigner;
+    const isPast = isEventTime ? this.isLate(window) : maxTimestampOf(window) <= this.timers.currentProcessingTimeMs();
+    if (!isPast) return;
+    throw new ClusterError(
+      'UNSUPPORTED',
+      `the window [${window.startMs}, ${window.endMs}) of operator '${this.name}' cannot end in the past by merging ` +
+        `(watermark ${this.timers.currentWatermarkMs}, processing time ${this.timers.currentProcessingTimeMs()})`,
+    );
   }
 
   /** Whether contents outlive the moment they are emitted in. */
