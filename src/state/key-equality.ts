@@ -4,7 +4,7 @@
  */
 import type { JsonObject } from '../protocol/json.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
-import type { KeyEquals } from './row-index.ts';
+import type { KeyEquals } from './hashed-row-index.ts';
 
 type Equals = (a: unknown, b: unknown) => boolean;
 

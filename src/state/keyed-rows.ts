@@ -18,7 +18,8 @@ import { keyGroupOf } from '../graph/key-groups.ts';
 import { keyHashOf, type KeyHash } from '../graph/key-hash.ts';
 import type { KeyGroupRange, StateStoreOptions } from './keyed-state-store.ts';
 import { keyEqualsOf } from './key-equality.ts';
-import { HashedRowIndex, NO_ROW, NumberRowIndex } from './row-index.ts';
+import { HashedRowIndex } from './hashed-row-index.ts';
+import { NO_ROW, NumberRowIndex } from './row-index.ts';
 import { copyAny } from './stored-value.ts';
 import type { RowSelector } from './value-column.ts';
 
@@ -65,7 +66,7 @@ export abstract class KeyedRows implements RowSelector {
     this.options = options;
     this.hash = keyHashOf(options.keyType);
     this.numberIndex = options.keyType === null || NUMBER_KEYS.has(kind) || MIXED_KEYS.has(kind) ? new NumberRowIndex() : null;
-    this.hashedIndex = new HashedRowIndex(keyEqualsOf(options.keyType));
+    this.hashedIndex = new HashedRowIndex(this.hash, keyEqualsOf(options.keyType));
   }
 
   setKey(key: unknown): void {
@@ -197,7 +198,7 @@ export abstract class KeyedRows implements RowSelector {
       if (typeof key === 'number') return (this.selectedRow = this.numberIndex.find(key));
       this.becomeHashed(this.numberIndex, key);
     }
-    return (this.selectedRow = this.hashedIndex.find(key, this.hash(key)));
+    return (this.selectedRow = this.hashedIndex.find(key));
   }
 
   private addSelected(): number {
@@ -210,7 +211,7 @@ export abstract class KeyedRows implements RowSelector {
     this.versions[row] = this.births[row] = this.epoch;
     this.idleCount += 1;
     if (this.numberIndex !== null) this.numberIndex.add(key as number, row);
-    else this.hashedIndex.add(this.ownedKey(key), hash, row);
+    else this.hashedIndex.add(this.ownedKey(key), row);
     return (this.selectedRow = row);
   }
 
@@ -252,7 +253,7 @@ export abstract class KeyedRows implements RowSelector {
     const free = new Set(this.freeRows);
     for (let row = 0; row < this.rowCount; row++) {
       const number = numbers.keyAt(row);
-      if (!free.has(row)) this.hashedIndex.add(number, this.hash(number), row);
+      if (!free.has(row)) this.hashedIndex.add(number, row);
     }
     this.numberIndex = null;
   }

@@ -1,7 +1,8 @@
 /**
- * Key → row, by open addressing over an Int32Array. A bucket holds `row + 1`, so 0 is vacant; keys lie
- * in a column beside it, by row. At most half of the buckets are taken, collisions go to the next bucket,
- * and a removal closes the gap, so a table never collects tombstones.
+ * Key → row, by open addressing over an Int32Array. A bucket begins with `row + 1`, so 0 is vacant; a
+ * subclass keeps keys in a column beside the table, by row, or in further words of the bucket. At most half
+ * of the buckets are taken, collisions go to the next bucket, and a removal closes the gap, so a table never
+ * collects tombstones.
  *
  *     spread(key) ──top bits──► buckets [ 0 | 7 | 0 | 3 | … ] ──► keys[6] = key?
  *
@@ -18,54 +19,70 @@ import { assert } from '../base/assert.ts';
 export const NO_ROW = -1;
 
 const BUCKETS_INITIAL_LOG2 = 6;
-/** 2^30 buckets of 4 bytes: the longest table an Int32Array can be asked for with a 32-bit spread. */
+/** Keys that fit the first table. */
+export const ROWS_INITIAL = 1 << (BUCKETS_INITIAL_LOG2 - 1);
+/** 2^30 buckets: the longest table that a 32-bit spread can address evenly. */
 const BUCKETS_MAX_LOG2 = 30;
 /** The former table of S buckets is empty after S/8 additions; the next growth is due after S/2. */
 const BUCKETS_MOVED_PER_ADDITION = 8;
-const VACANT = 0;
+export const VACANT = 0;
 /** In a retiring table only: the row has moved to the current one, or was removed. */
-const MOVED = -1;
+export const MOVED = -1;
 /** 2^32 / golden ratio: Fibonacci hashing scatters runs of equal low or high bits. */
 export const GOLDEN = 0x9e3779b1;
 
-/** The table without the keys, which a subclass keeps in the representation that suits them. */
+/** The table without the keys. Positions are indices of Int32s, at the start of a bucket. */
 export abstract class RowIndex {
-  protected buckets = new Int32Array(1 << BUCKETS_INITIAL_LOG2);
+  protected buckets: Int32Array;
   /** `spread >>> shift` is a bucket of `buckets`. */
   protected shift = 32 - BUCKETS_INITIAL_LOG2;
   /** The former, half as long table while rows move out of it. */
   protected retiring: Int32Array | null = null;
+  private readonly width: number;
   private retiringCursor = 0;
   private rowCount = 0;
 
-  /** The spread of the key at `row`, for moving it. */
+  /** `width`: Int32s of a bucket, a power of two. */
+  constructor(width = 1) {
+    this.width = width;
+    this.buckets = new Int32Array(width << BUCKETS_INITIAL_LOG2);
+  }
+
+  /** The spread of the key at `row`. */
   protected abstract spreadAt(row: number): number;
 
-  /** Enters a row whose key is not present. */
-  protected addRow(row: number): void {
-    if (2 * ++this.rowCount > this.buckets.length) this.grow();
+  /** The spread of the key in a taken bucket. */
+  protected spreadIn(buckets: Int32Array, position: number): number {
+    return this.spreadAt((buckets[position] as number) - 1);
+  }
+
+  /** Enters a row whose key is not present. Answers the position of its bucket, whose other words are the caller's. */
+  protected addRow(row: number): number {
+    if (2 * ++this.rowCount * this.width > this.buckets.length) this.grow();
     if (this.retiring !== null) this.moveSome(this.retiring);
-    this.place(row);
+    const position = this.vacancyFor(this.spreadAt(row));
+    this.buckets[position] = row + 1;
+    return position;
   }
 
   /** Takes out a row that is present. */
   protected removeRow(row: number): void {
     this.rowCount -= 1;
     const spread = this.spreadAt(row);
-    const bucket = bucketOf(this.buckets, row, spread >>> this.shift);
-    if (bucket >= 0) return this.closeGap(bucket);
+    const position = this.positionOf(this.buckets, row, spread >>> this.shift);
+    if (position >= 0) return this.closeGap(position);
     assert(this.retiring !== null, 'a row that is removed is in the table');
-    const former = bucketOf(this.retiring, row, spread >>> (this.shift + 1));
+    const former = this.positionOf(this.retiring, row, spread >>> (this.shift + 1));
     assert(former >= 0, 'a row that is removed is in one of the two tables');
     this.retiring[former] = MOVED;
   }
 
-  private place(row: number): void {
-    const buckets = this.buckets;
+  private vacancyFor(spread: number): number {
+    const { buckets, width } = this;
     const mask = buckets.length - 1;
-    let bucket = this.spreadAt(row) >>> this.shift;
-    while (buckets[bucket] !== VACANT) bucket = (bucket + 1) & mask;
-    buckets[bucket] = row + 1;
+    let position = (spread >>> this.shift) * width;
+    while (buckets[position] !== VACANT) position = (position + width) & mask;
+    return position;
   }
 
   private grow(): void {
@@ -78,12 +95,13 @@ export abstract class RowIndex {
   }
 
   private moveSome(retiring: Int32Array): void {
-    const end = Math.min(this.retiringCursor + BUCKETS_MOVED_PER_ADDITION, retiring.length);
-    for (let bucket = this.retiringCursor; bucket < end; bucket++) {
-      const entry = retiring[bucket] as number;
-      if (entry <= VACANT) continue;
-      this.place(entry - 1);
-      retiring[bucket] = MOVED;
+    const { width } = this;
+    const end = Math.min(this.retiringCursor + BUCKETS_MOVED_PER_ADDITION * width, retiring.length);
+    for (let position = this.retiringCursor; position < end; position += width) {
+      if ((retiring[position] as number) <= VACANT) continue;
+      const vacancy = this.vacancyFor(this.spreadIn(retiring, position));
+      for (let word = 0; word < width; word++) this.buckets[vacancy + word] = retiring[position + word] as number;
+      retiring[position] = MOVED;
     }
     this.retiringCursor = end;
     if (end === retiring.length) this.retiring = null;
@@ -91,27 +109,27 @@ export abstract class RowIndex {
 
   /** Shifts back what was pushed past `gap`, so that no search stops short of it. */
   private closeGap(gap: number): void {
-    const buckets = this.buckets;
+    const { buckets, width } = this;
     const mask = buckets.length - 1;
     let vacancy = gap;
-    for (let bucket = (gap + 1) & mask; buckets[bucket] !== VACANT; bucket = (bucket + 1) & mask) {
-      const entry = buckets[bucket] as number;
-      const home = this.spreadAt(entry - 1) >>> this.shift;
-      if (((bucket - home) & mask) < ((bucket - vacancy) & mask)) continue;
-      buckets[vacancy] = entry;
-      vacancy = bucket;
+    for (let position = (gap + width) & mask; buckets[position] !== VACANT; position = (position + width) & mask) {
+      const home = (this.spreadIn(buckets, position) >>> this.shift) * width;
+      if (((position - home) & mask) < ((position - vacancy) & mask)) continue;
+      for (let word = 0; word < width; word++) buckets[vacancy + word] = buckets[position + word] as number;
+      vacancy = position;
     }
     buckets[vacancy] = VACANT;
   }
-}
 
-/** The bucket that holds `row`, or -1. */
-function bucketOf(buckets: Int32Array, row: number, home: number): number {
-  const mask = buckets.length - 1;
-  for (let bucket = home; buckets[bucket] !== VACANT; bucket = (bucket + 1) & mask) {
-    if (buckets[bucket] === row + 1) return bucket;
+  /** The position of the bucket that holds `row`, or -1. */
+  private positionOf(buckets: Int32Array, row: number, homeBucket: number): number {
+    const mask = buckets.length - 1;
+    const { width } = this;
+    for (let position = homeBucket * width; buckets[position] !== VACANT; position = (position + width) & mask) {
+      if (buckets[position] === row + 1) return position;
+    }
+    return -1;
   }
-  return -1;
 }
 
 const double = new Float64Array(1);
@@ -133,7 +151,7 @@ export function spreadOfNumber(key: number): number {
  * array 42 / 36 / 11 (Node 20, AMD EPYC with 2 MiB L2).
  */
 export class NumberRowIndex extends RowIndex {
-  private keys: Float64Array = new Float64Array(1 << (BUCKETS_INITIAL_LOG2 - 1));
+  private keys: Float64Array = new Float64Array(ROWS_INITIAL);
 
   /** The row of `key`, or `NO_ROW`. NaN is never found. */
   find(key: number): number {
@@ -173,81 +191,9 @@ export class NumberRowIndex extends RowIndex {
   }
 }
 
-/** Equality of keys that have equal hashes; null means `===`. */
-export type KeyEquals = ((a: unknown, b: unknown) => boolean) | null;
-
-/**
- * Rows by any hashed key. The frozen key hash is kept by row: a collision is told apart without touching
- * the key, and moving a row needs no hash.
- *
- * Counting words, 50 k distinct, strings as they leave a decoder: 17.6 M/s against 5.7 of a `Map`, which
- * has V8 hash each new string; strings hashed before: 18.4 against 12.3 (Node 20, AMD EPYC).
- */
-export class HashedRowIndex extends RowIndex {
-  private readonly equals: KeyEquals;
-  private readonly keys: unknown[] = [];
-  private hashes: Int32Array = new Int32Array(1 << (BUCKETS_INITIAL_LOG2 - 1));
-
-  constructor(equals: KeyEquals) {
-    super();
-    this.equals = equals;
-  }
-
-  /** The row of `key`, or `NO_ROW`. */
-  find(key: unknown, hash: number): number {
-    const spread = Math.imul(hash, GOLDEN);
-    const row = this.probe(this.buckets, spread >>> this.shift, key, hash);
-    if (row !== NO_ROW || this.retiring === null) return row;
-    return this.probe(this.retiring, spread >>> (this.shift + 1), key, hash);
-  }
-
-  /** Enters `key`, which is not present, at a free row: the lowest never used, or one given back. */
-  add(key: unknown, hash: number, row: number): void {
-    while (row >= this.hashes.length) this.hashes = grownInts(this.hashes);
-    this.hashes[row] = hash;
-    this.keys[row] = key;
-    this.addRow(row);
-  }
-
-  remove(row: number): void {
-    this.removeRow(row);
-    this.keys[row] = undefined;
-  }
-
-  keyAt(row: number): unknown {
-    return this.keys[row];
-  }
-
-  hashAt(row: number): number {
-    return this.hashes[row] as number;
-  }
-
-  protected override spreadAt(row: number): number {
-    return Math.imul(this.hashes[row] as number, GOLDEN);
-  }
-
-  private probe(buckets: Int32Array, home: number, key: unknown, hash: number): number {
-    const { hashes, keys, equals } = this;
-    const mask = buckets.length - 1;
-    for (let bucket = home; ; bucket = (bucket + 1) & mask) {
-      const entry = buckets[bucket] as number;
-      if (entry === VACANT) return NO_ROW;
-      if (entry === MOVED || hashes[entry - 1] !== hash) continue;
-      const candidate = keys[entry - 1];
-      if (candidate === key || (equals !== null && equals(candidate, key))) return entry - 1;
-    }
-  }
-}
-
 /** Twice as long, contents kept. */
 export function grownFloats(column: Float64Array): Float64Array {
   const grown = new Float64Array(2 * column.length);
-  grown.set(column);
-  return grown;
-}
-
-function grownInts(column: Int32Array): Int32Array {
-  const grown = new Int32Array(2 * column.length);
   grown.set(column);
   return grown;
 }

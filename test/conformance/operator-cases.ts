@@ -158,6 +158,21 @@ const keyed: Readonly<Record<string, Case>> = {
     t.readonly(Pair) as TypeDescriptor<[string, number]>,
   ),
   'sum of a tuple': one(pairs, (s) => [s.keyBy(0).sum(1)], rolling<[string, number]>(([word]) => word, (a, b) => [a[0], a[1] + b[1]]), Pair),
+  'sum of tuples that are sometimes more than key and number': one<readonly unknown[]>(
+    [['a', 1], ['b', 1, 'first'], ['a', 2, 'more'], ['b', 2], ['a', 0.5], ['', -1], [7, 1], ['', 1], [7, 2, null], [7, NaN], [7, 1]],
+    (s) => [s.keyBy((each) => each[0] as string).sum(1 as never)],
+    rolling<readonly unknown[]>((each) => each[0], (a, b) => a.with(1, (a[1] as number) + (b[1] as number))),
+  ),
+  'sum of tuples keyed by less than a field': one(
+    pairs,
+    (s) => [s.keyBy(([word]) => word.length).sum(1)],
+    rolling<[string, number]>(([word]) => word.length, (a, b) => [a[0], a[1] + b[1]]),
+  ),
+  'sum of the number before the key': one(
+    pairs.map(([word, n]) => tuple(n, word)),
+    (s) => [s.keyBy(1).sum(0)],
+    rolling<[number, string]>(([, word]) => word, (a, b) => [a[0] + b[0], a[1]]),
+  ),
   'sum of numbers': one(numbers, (s) => [s.keyBy((n) => n % 2 === 0).sum()], rolling<number>((n) => n % 2 === 0, (a, b) => a + b)),
   'sum of bigints': one([1n, 2n ** 60n, -3n], (s) => [s.keyBy(() => 'all').sum()], rolling<bigint>(() => 'all', (a, b) => a + b), t.int64),
   'min': one(words, (s) => [s.keyBy('word').min('n')], rolling<Word>(byWord, (a, b) => ({ ...a, n: Math.min(a.n, b.n) })), Word),
