@@ -1,0 +1,112 @@
+/** Checkpoints from end to end: a failure, a lost TaskManager, a rescale; every record counts exactly once. */
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { systemPorts } from '../../src/base/system-ports.ts';
+import { dataGenerator, job } from '../../src/index.ts';
+import type { JobId } from '../../src/protocol/ids.ts';
+import { MiniCluster } from '../../src/testing/index.ts';
+
+const KEYS = 7;
+const CONFIGURATION = {
+  'execution.checkpointing.interval': '20 ms',
+  'restart-strategy.type': 'fixed-delay',
+  'restart-strategy.fixed-delay.attempts': '5',
+  'restart-strategy.fixed-delay.delay': '1 ms',
+};
+
+async function eventually(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => systemPorts.clock.after(2, () => resolve(null)));
+}
+
+/** Counts per key; notes the highest count that each key reached, and every count that came. */
+class Counting {
+  readonly highest = new Map<number, number>();
+  /** Set by the test: the next record fails. */
+  failNext = false;
+  failures = 0;
+
+  program(count: number, ratePerSecond: number) {
+    return job({ name: 'counts' }, (env) => {
+      env.fromSource(dataGenerator({ generate: (index) => index, count, ratePerSecond }), { name: 'numbers' }).uid('numbers')
+        .map((n) => this.pass({ key: n % KEYS, count: 1 })).uid('map')
+        .keyBy((record) => record.key).sum('count').uid('count')
+        .map((record) => this.note(record)).uid('note').discard();
+    });
+  }
+
+  total(): number {
+    return [...this.highest.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  private pass<T>(record: T): T {
+    if (!this.failNext) return record;
+    this.failNext = false;
+    this.failures += 1;
+    throw new Error('planned');
+  }
+
+  private note(record: { key: number; count: number }): number {
+    this.highest.set(record.key, Math.max(record.count, this.highest.get(record.key) ?? 0));
+    return record.count;
+  }
+}
+
+function completed(cluster: MiniCluster, jobId: JobId): number {
+  return cluster.gateway.checkpoints(jobId).statistics.counts.completed;
+}
+
+async function temporary(t: ExecutionContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'drey-recovery-'));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+for (const storage of ['memory', 'files'] as const) {
+  test(`A function that throws: the job goes on from its newest checkpoint, each record counts once (${storage})`, async (t) => {
+    const directory = storage === 'files' ? { 'execution.checkpointing.dir': await temporary(t) } : {};
+    await using cluster = await MiniCluster.start({ slots: 2, configuration: { ...CONFIGURATION, ...directory, 'parallelism.default': '2' } });
+    const counting = new Counting();
+    const running = await cluster.submit(counting.program(3000, 3000));
+    for (const failures of [1, 2]) {
+      const before = completed(cluster, running.jobId);
+      await eventually(() => completed(cluster, running.jobId) > before + 1);
+      counting.failNext = true;
+      await eventually(() => counting.failures === failures);
+    }
+    await running.result();
+    t.is(counting.total(), 3000);
+    t.true(cluster.gateway.checkpoints(running.jobId).statistics.counts.restored >= 2);
+    for (const path of Object.values(directory)) await eventually(() => !existsSync(join(path, running.jobId)));
+  });
+}
+
+test('A lost TaskManager: another takes over from the newest checkpoint', async (t) => {
+  await using cluster = await MiniCluster.start({ taskManagers: 2, slots: 1, configuration: { ...CONFIGURATION, 'parallelism.default': '2' } });
+  const counting = new Counting();
+  const running = await cluster.submit(counting.program(3000, 3000));
+  await eventually(() => completed(cluster, running.jobId) >= 2);
+  await cluster.startTaskManager();
+  await cluster.stopTaskManager(0);
+  await running.result();
+  t.is(counting.total(), 3000);
+});
+
+test('Stopped with a savepoint and started from it at another parallelism, nothing is lost and nothing counts twice', async (t) => {
+  const directory = await temporary(t);
+  await using cluster = await MiniCluster.start({ slots: 3, configuration: { ...CONFIGURATION, 'execution.checkpointing.savepoint-dir': directory } });
+  const counting = new Counting();
+  let path = '';
+  for (const parallelism of ['2', '3', '1']) {
+    const start = path === '' ? {} : { 'execution.state-recovery.path': path };
+    const running = await cluster.submit(counting.program(4000, 6000), {}, { 'parallelism.default': parallelism, ...start });
+    await eventually(() => completed(cluster, running.jobId) >= 2);
+    const isLast = parallelism === '1';
+    if (isLast) await running.result();
+    else path = await cluster.gateway.stopWithSavepoint(running.jobId, { targetDirectory: null, drain: false });
+    t.is(cluster.gateway.job(running.jobId).status, 'FINISHED');
+  }
+  t.is(counting.total(), 4000);
+});
