@@ -14,6 +14,7 @@ import { durationMs, type Duration } from './duration.ts';
 import { localExecutor, type JobExecutionResult, type LocalJob } from './local-executor.ts';
 import { requireNamed } from './option-checks.ts';
 import * as sources from './sources.ts';
+import { WatermarkStrategy } from './watermark-strategy.ts';
 
 /** Options of `createLocalEnvironment`. */
 export interface LocalEnvironmentOptions {
@@ -30,6 +31,8 @@ export interface SourceOptions<T> {
   /** Instead of the source's own. */
   readonly type?: TypeDescriptor<T>;
 }
+
+type AnySource<T> = sources.BuiltInSource<T> | Source<T>;
 
 /** Flink: `CheckpointCoordinatorConfiguration.MINIMAL_CHECKPOINT_TIME`. */
 const CHECKPOINT_INTERVAL_MS_MIN = 10;
@@ -64,12 +67,18 @@ export class StreamExecutionEnvironment {
     return this.fromSource(sources.fileSource({ path }));
   }
 
-  /** A built-in source (`fileSource`, `dataGenerator`) or a user-defined one. */
-  fromSource<T>(source: sources.BuiltInSource<T> | Source<T>, options: SourceOptions<T> = {}): SingleOutputStream<T> {
+  /** A built-in source (`fileSource`, `dataGenerator`) or a user-defined one, whose records have event time by a strategy. */
+  fromSource<T>(source: AnySource<T>, strategy: WatermarkStrategy<T>, name?: string, options?: SourceOptions<T>): SingleOutputStream<T>;
+  fromSource<T>(source: AnySource<T>, options?: SourceOptions<T>): SingleOutputStream<T>;
+  fromSource<T>(
+    source: AnySource<T>, strategyOrOptions: WatermarkStrategy<T> | SourceOptions<T> = {}, ownName?: string, more: SourceOptions<T> = {},
+  ): SingleOutputStream<T> {
+    const strategy = strategyOrOptions instanceof WatermarkStrategy ? strategyOrOptions : null;
+    const options = strategyOrOptions instanceof WatermarkStrategy ? more : strategyOrOptions;
     const { name, spec, type, serialReason } = isBuiltIn(source) ? source : customSource(source);
     const draft = this.builder.add({
-      spec,
-      name: `Source: ${options.name ?? name}`,
+      spec: strategy === null ? spec : { ...spec, watermarks: { data: strategy.data, functions: strategy.functions } },
+      name: `Source: ${ownName ?? options.name ?? name}`,
       inputs: [],
       outputType: options.type ?? type,
       ...(serialReason === undefined ? {} : { serialReason }),

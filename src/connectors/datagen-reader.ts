@@ -39,6 +39,7 @@ export class DatagenReader implements SourceReader<unknown> {
     batch.length = 0;
     const split = this.splits.current();
     if (split === undefined) return this.splits.emptyResult();
+    batch.splitId = split.id;
     const room = this.options.perSecond === null ? batch.capacity : this.takeDue(
       batch.capacity, 1000 * split.step / this.options.perSecond,
     );

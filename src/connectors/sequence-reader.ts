@@ -12,6 +12,7 @@ export class SequenceReader implements SourceReader<unknown> {
     batch.length = 0;
     const split = this.splits.current();
     if (split === undefined) return this.splits.emptyResult();
+    batch.splitId = split.id;
     const count = Math.min(batch.capacity, split.to - this.next + 1);
     fillSequence(batch, this.next, count);
     this.next += count;

@@ -75,6 +75,9 @@ export class TextFileReader implements SourceReader<unknown, FileSplit> {
     batch.length = 0;
     while (batch.length < batch.capacity) {
       if (this.block === null && !this.decodeBlock()) break;
+      const splitId = this.splits[0]?.id ?? null;
+      if (batch.length > 0 && splitId !== batch.splitId) break;
+      batch.splitId = splitId;
       this.takeLines(batch);
     }
     if (batch.length > 0) return 'more';

@@ -277,6 +277,11 @@ export interface RecordBatch<T = unknown> {
   /** Records present: `values[0..length)`. */
   length: number;
   readonly capacity: number;
+  /**
+   * Set by a reader that reads several splits: the id of the split that all records of the batch come from, so that each
+   * split has a watermark of its own. Absent before each poll.
+   */
+  splitId?: string | null;
 }
 
 /** Answer of `poll`: records (or none yet) may follow; nothing now (await `available`); nothing ever again. */

@@ -6,7 +6,7 @@
 import type { JsonObject } from '../protocol/json.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import type * as f from './functions.ts';
-import type { TimestampAssigner, WatermarkData, WatermarkFunctions } from './watermarks.ts';
+import type { TimestampAssigner, WatermarkData, WatermarkFunctions, WatermarkSpec } from './watermarks.ts';
 import type * as w from './windows.ts';
 
 interface Kind<K extends string, D extends JsonObject, U> {
@@ -19,13 +19,16 @@ type NoData = Readonly<Record<string, never>>;
 type Fn = f.Lifecycle;
 
 /** Built-in sources: their enumerators are cores at the JobMaster, driven by `data` alone. */
-export type SourceSpec =
+type SourceKinds =
   | Kind<'source.sequence', { readonly from: number; readonly to: number }, Record<never, never>>
   | Kind<'source.elements', { readonly count: number }, { readonly elements: readonly unknown[] }>
   | Kind<'source.files', FileSourceData, Record<never, never>>
   | Kind<'source.socket', SocketSourceData, Record<never, never>>
   | Kind<'source.datagen', DatagenSourceData, { readonly generate: (index: number) => unknown }>
   | Kind<'source.custom', { readonly boundedness: 'bounded' | 'unbounded' }, { readonly source: f.Source<unknown> }>;
+
+/** A source, and the event time of its records where it makes it itself. */
+export type SourceSpec = SourceKinds & { readonly watermarks?: WatermarkSpec };
 
 /** Text from a TCP server. `retriesMax`: attempts to connect again after the connection was lost; -1: for ever. */
 export interface SocketSourceData extends JsonObject {

@@ -92,6 +92,7 @@ function planNode(node: StreamNode): JsonObject {
     id, operatorId, uid, name, parallelism, maxParallelism, slotSharingGroup, chaining,
     kind: node.spec.kind,
     data: node.spec.data,
+    ...('watermarks' in node.spec && node.spec.watermarks ? { watermarks: node.spec.watermarks.data } : {}),
     states: stateSchemas(node),
     keys: node.keys.map(keySchema),
     outputType: schemaOf(node.outputType),

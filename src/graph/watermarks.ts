@@ -45,3 +45,9 @@ export interface WatermarkFunctions {
   /** For `custom`. */
   readonly createGenerator: (() => WatermarkGenerator<unknown>) | null;
 }
+
+/** A strategy, as a source has it. */
+export interface WatermarkSpec {
+  readonly data: WatermarkData;
+  readonly functions: WatermarkFunctions;
+}

@@ -19,6 +19,7 @@ import { refresh } from './chain.ts';
 import type { BatchFunction, Segment } from './chain.ts';
 import { EventPass } from './event-pass.ts';
 import type { Duty } from './segment-duties.ts';
+import type { EventWithin } from './source-watermarks.ts';
 import type { ScheduledWork } from '../state/timer-service.ts';
 
 /** Records of a batch: above 512 the loop's own cost is lost in noise (scripts/bench/micro-chain.ts). */
@@ -41,6 +42,8 @@ export interface RunnerInput {
   readonly inputIndex: 0 | 1;
   /** Event of the last `poll`. */
   readonly event: StreamEvent | null;
+  /** Events that belong within the records of the last `poll`, in order. */
+  readonly within?: readonly EventWithin[] | undefined;
 }
 
 /** What a step did. `idle`: no input; `full`: no room. */
@@ -62,6 +65,7 @@ export class SegmentRunner {
   private readonly batch = newBatch();
   /** `batch.values[next..length)` are still to be run. */
   private next = 0;
+  private passedWithin = 0;
   private stretch = STRETCH_INITIAL;
   private readonly pass: EventPass;
   private calls = CALLS_INITIAL;
@@ -93,10 +97,15 @@ export class SegmentRunner {
     if (this.ended) return 'ended';
     const duty = this.segment.duties.first;
     if (duty !== null) return this.perform(duty);
+    const within = this.takeWithin();
+    if (within !== null) {
+      this.pass.begin(within);
+      return this.passFurther(within);
+    }
     if (this.next < this.batch.length) return this.run();
     switch (this.input.poll(this.batch)) {
       case 'records':
-        this.next = 0;
+        this.next = this.passedWithin = 0;
         return this.run();
       case 'event':
         return this.begin(this.input.event);
@@ -113,12 +122,21 @@ export class SegmentRunner {
     const { batch, next } = this;
     const startedMs = this.monotonicMs();
     const run = this.batches[this.input.inputIndex];
-    this.next = run(batch.values, batch.timestampsMs, next, Math.min(next + this.stretch, batch.length));
+    const to = this.input.within?.[this.passedWithin]?.behind ?? batch.length;
+    this.next = run(batch.values, batch.timestampsMs, next, Math.min(next + this.stretch, to));
     const tookMs = this.monotonicMs() - startedMs;
     this.recordsIn += this.next - next;
     if (tookMs > 2 * STRETCH_MS) this.stretch = Math.max(1, this.stretch >> 1);
     else if (tookMs < STRETCH_MS / 2 && this.stretch < BATCH_CAPACITY) this.stretch *= 2;
     return 'ran';
+  }
+
+  /** The event that belongs between the records run and the next. */
+  private takeWithin(): StreamEvent | null {
+    const within = this.input.within?.[this.passedWithin];
+    if (within === undefined || within.behind > this.next) return null;
+    this.passedWithin++;
+    return within.event;
   }
 
   private begin(event: StreamEvent | null): StepResult {

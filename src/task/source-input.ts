@@ -12,7 +12,7 @@
 import { MAX_WATERMARK } from '../graph/functions.ts';
 import type { PollResult, RecordBatch, SourceReader, SourceSplit } from '../graph/functions.ts';
 import type { BarrierEvent, StreamEvent } from '../exchange/contract.ts';
-import { operatorFailure } from '../operators/failure.ts';
+import { blaming, operatorFailure } from '../operators/failure.ts';
 import type { RestoredState } from '../operators/operator.ts';
 import { fromJsonBytes, jsonBytes } from '../protocol/control.ts';
 import type { CheckpointOptions } from '../protocol/checkpoint.ts';
@@ -21,6 +21,8 @@ import type { OperatorEventBody } from '../protocol/deployment.ts';
 import type { JsonValue } from '../protocol/json.ts';
 import { assert, unreachable } from '../base/assert.ts';
 import type { InputResult, RunnerInput } from './segment-runner.ts';
+import { SourceWatermarks } from './source-watermarks.ts';
+import type { EventWithin, SourceTimeOptions } from './source-watermarks.ts';
 
 /** How a source reaches the outside of its task. */
 export interface SourceSurroundings {
@@ -29,6 +31,8 @@ export interface SourceSurroundings {
   /** Makes the task run again. */
   wake(): void;
   fail(thrown: unknown): void;
+  /** Null: the source makes no event time. */
+  readonly time: Omit<SourceTimeOptions, 'wake' | 'heldSplits'> | null;
 }
 
 const LAST_WATERMARK: StreamEvent = { kind: 'watermark', timestampMs: MAX_WATERMARK };
@@ -48,12 +52,22 @@ export class SourceInput implements RunnerInput {
   /** The savepoint that stops the source: from its barrier, or the watermark before that, on. */
   private stop: { readonly checkpointId: number; readonly drains: boolean } | null = null;
 
+  private readonly watermarks: SourceWatermarks | null;
+
   constructor(reader: SourceReader<unknown>, around: SourceSurroundings) {
     this.reader = reader;
     this.around = around;
+    const heldSplits = () => this.reader.snapshot().map(({ id }) => id);
+    this.watermarks = around.time === null ? null : new SourceWatermarks({ ...around.time, wake: () => around.wake(), heldSplits });
+  }
+
+  /** Events that belong within the last batch. */
+  get within(): readonly EventWithin[] | undefined {
+    return this.watermarks?.within;
   }
 
   async start(): Promise<void> {
+    this.watermarks?.start();
     this.around.send({ kind: 'readerRegistered' }); // First: a reader may ask for splits as it starts.
     await this.reader.start?.();
   }
@@ -62,14 +76,14 @@ export class SourceInput implements RunnerInput {
     if (this.inbox.length > 0 && this.takeInbox()) return 'event';
     if (this.stop !== null) return 'nothing';
     if (this.stage === 'watermarkSent') return 'end';
+    if (this.watermarks !== null && this.takeWatermark(this.watermarks)) return 'event';
     if (this.stage === 'ended') return this.sendLastWatermark();
     if (this.isWaiting) return 'nothing';
     batch.length = 0;
     const result = this.pollReader(batch);
-    if (result === 'end') this.stage = 'ended';
+    if (result === 'end') this.end();
     if (batch.length > 0) return 'records';
-    if (result === 'end') return this.sendLastWatermark();
-    if (result === 'more') return 'again';
+    if (result !== 'nothing') return 'again';
     this.waitForReader();
     return 'nothing';
   }
@@ -169,20 +183,35 @@ export class SourceInput implements RunnerInput {
   }
 
   async close(): Promise<void> {
+    this.watermarks?.close();
     await this.reader.close();
   }
 
   private addSplits(splits: readonly SourceSplit[]): void {
     for (const split of splits) this.openSplits.add(split.id);
     this.reader.addSplits(splits);
+    this.watermarks?.onSplits(splits.map(({ id }) => id));
   }
 
   private pollReader(batch: RecordBatch): PollResult {
     try {
-      return this.reader.poll(batch);
+      batch.splitId = null;
+      const result = this.reader.poll(batch);
+      if (batch.length > 0) this.watermarks?.onBatch(batch);
+      return result;
     } catch (thrown) {
       throw operatorFailure(this.around.name, thrown);
     }
+  }
+
+  private takeWatermark(watermarks: SourceWatermarks): boolean {
+    this.event = blaming(this.around.name, () => watermarks.next());
+    return this.event !== null;
+  }
+
+  private end(): void {
+    this.stage = 'ended';
+    this.watermarks?.end();
   }
 
   private waitForReader(): void {

@@ -12,16 +12,18 @@ import type { OperatorContext } from '../operators/operator.ts';
 import type { BarrierEvent } from '../exchange/contract.ts';
 import { blaming, operatorFailure } from '../operators/failure.ts';
 import { present } from '../base/assert.ts';
+import type { SourceSpec } from '../graph/operator-spec.ts';
 import type { AccumulatorValue, OperatorEventBody, TaskIoMetrics } from '../protocol/deployment.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { ErrorInfo } from '../protocol/errors.ts';
 import { SegmentRunner } from './segment-runner.ts';
 import type { RunnerInput, StepResult } from './segment-runner.ts';
 import { SourceInput } from './source-input.ts';
+import type { SourceSurroundings } from './source-input.ts';
 import type { CheckpointMessage } from './slot-protocol.ts';
 import { SubtaskCheckpoints } from './subtask-checkpoints.ts';
 import { dutyAccess } from './segment-duties.ts';
-import type { OperatorPart, SubtaskParts } from './subtask-parts.ts';
+import type { OperatorPart, SourcePart, SubtaskParts } from './subtask-parts.ts';
 import { TimeShares } from './time-shares.ts';
 
 /** How a subtask reaches its slot. */
@@ -256,11 +258,19 @@ export class Subtask {
       fail: (thrown) => this.post(() => {
         throw thrown;
       }),
+      time: this.sourceTime(part),
     });
     const { restored, subtaskIndex, parallelism } = this.parts;
     const states = await restored?.operatorStates(part.operatorId, name) ?? [];
     if (states.length > 0) this.source.restore(states, subtaskIndex, parallelism);
     return this.source;
+  }
+
+  private sourceTime({ node }: SourcePart): SourceSurroundings['time'] {
+    const { watermarks: spec, kind } = node.spec as SourceSpec;
+    const { autoWatermarkIntervalMs: intervalMs, codegen } = this.parts.settings;
+    const { clock } = this.around.ports;
+    return spec === undefined ? null : { spec, intervalMs, codegen, isSequential: kind !== 'source.custom', clock };
   }
 
   private runMail(): void {
