@@ -12,6 +12,7 @@ import { bindLocalExecutor } from './api/local-executor.ts';
 
 export { arg } from './api/arguments.ts';
 export type { Argument, ArgumentOptions, ArgumentSpecs, ArgumentsOf } from './api/arguments.ts';
+export { BroadcastConnectedStream, BroadcastStream } from './api/broadcast-streams.ts';
 export { ConnectedStreams } from './api/connected-streams.ts';
 export { DataStream, KeyedStream, SingleOutputStream } from './api/data-stream.ts';
 export { DataStreamSink } from './api/data-stream-sink.ts';
@@ -49,6 +50,16 @@ export type { EvictorOptions, SessionOptions, SlidingOptions, TumblingOptions } 
 export { WindowedStream } from './api/windowed-stream.ts';
 export type { AllWindowedStream } from './api/windowed-stream.ts';
 export type { AggregateInput, WindowFunctionInput, WindowResultFunction } from './api/window-specs.ts';
+export type {
+  BroadcastContext,
+  BroadcastHandles,
+  BroadcastProcessFunction,
+  BroadcastStateSpecs,
+  KeyedBroadcastContext,
+  KeyedBroadcastProcessFunction,
+  ReadOnlyBroadcastHandles,
+  ReadOnlyMapState,
+} from './graph/broadcast-functions.ts';
 export { MAX_WATERMARK, NO_TIMESTAMP } from './graph/functions.ts';
 export type {
   Accumulators,

@@ -8,6 +8,7 @@
  * operator of its own: `asyncMap`.
  */
 import { planError } from '../graph/build-site.ts';
+import type { BroadcastStateSpecs } from '../graph/broadcast-functions.ts';
 import type * as f from '../graph/functions.ts';
 import type { AggregateData, KeySpec, OperatorSpec } from '../graph/operator-spec.ts';
 import { formatRecord } from '../graph/record-format.ts';
@@ -16,6 +17,7 @@ import type { OperatorDraft, Outlet } from '../graph/stream-graph-builder.ts';
 import type { WindowAssigner } from '../graph/windows.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
+import { BroadcastConnectedStream, BroadcastStream } from './broadcast-streams.ts';
 import { ConnectedStreams } from './connected-streams.ts';
 import { DataStreamSink } from './data-stream-sink.ts';
 import type { StreamExecutionEnvironment } from './environment.ts';
@@ -106,7 +108,14 @@ export class DataStream<T> {
   }
 
   /** Two streams, of different types, into one operator. */
-  connect<U>(other: DataStream<U>): ConnectedStreams<T, U, never> {
+  connect<U>(other: DataStream<U>): ConnectedStreams<T, U, never>;
+  /** With what a broadcast stream feeds into its state. */
+  connect<U, B extends BroadcastStateSpecs>(other: BroadcastStream<U, B>): BroadcastConnectedStream<T, U, never, B>;
+  connect<U>(other: DataStream<U> | BroadcastStream<U, BroadcastStateSpecs>): unknown {
+    if (other instanceof BroadcastStream) {
+      this.requireSameEnvironment(other.stream, 'connect');
+      return new BroadcastConnectedStream(this, other);
+    }
     this.requireSameEnvironment(other, 'connect');
     if ((this.key === null) !== (other.key === null)) {
       throw planError('connect: one stream is keyed and the other is not; key both, with keys of the same type, or neither');
@@ -160,7 +169,11 @@ export class DataStream<T> {
   }
 
   /** Each record to every subtask. */
-  broadcast(): DataStream<T> {
+  broadcast(): DataStream<T>;
+  /** Declares the states that the records feed; to be connected to a stream that reads them. */
+  broadcast<B extends BroadcastStateSpecs>(states: B): BroadcastStream<T, B>;
+  broadcast(states?: BroadcastStateSpecs): unknown {
+    if (states !== undefined) return new BroadcastStream(this.partitioned({ kind: 'broadcast' }), states);
     return this.partitioned({ kind: 'broadcast' });
   }
 
@@ -377,8 +390,10 @@ export class KeyedStream<T, K> extends DataStream<T> {
   }
 
   /** Two keyed streams into one operator that shares state per key. Keys must have the same type. */
-  override connect<U>(other: KeyedStream<U, K>): ConnectedStreams<T, U, K> {
-    return super.connect(other) as ConnectedStreams<T, U, unknown> as ConnectedStreams<T, U, K>;
+  override connect<U>(other: KeyedStream<U, K>): ConnectedStreams<T, U, K>;
+  override connect<U, B extends BroadcastStateSpecs>(other: BroadcastStream<U, B>): BroadcastConnectedStream<T, U, K, B>;
+  override connect<U>(other: KeyedStream<U, K> & BroadcastStream<U, BroadcastStateSpecs>): unknown {
+    return super.connect(other);
   }
 
   private aggregate(op: AggregateData['op'], field: string | number | undefined, first = true): SingleOutputStream<T> {

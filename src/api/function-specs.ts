@@ -5,8 +5,9 @@
  * record is synchronous. Specs hold functions of `unknown`; the typed methods of the streams vouch for the types.
  */
 import { planError } from '../graph/build-site.ts';
+import type { BroadcastStateSpecs } from '../graph/broadcast-functions.ts';
 import type * as f from '../graph/functions.ts';
-import type { OperatorSpec } from '../graph/operator-spec.ts';
+import type { BroadcastUser, OperatorSpec } from '../graph/operator-spec.ts';
 import { durationMs, type Duration } from './duration.ts';
 import { invalidOption } from './option-checks.ts';
 
@@ -124,6 +125,17 @@ export function coProcessSpec<A, B, R, K, S extends f.StateSpecs>(fn: f.CoProces
   requireKeyForTimers(fn, isKeyed);
   const user = fn as unknown as f.CoProcessFunction<unknown, unknown, unknown, unknown, f.StateSpecs>;
   return { kind: 'co.process', data: { states: stateNames(fn.state, isKeyed) }, user };
+}
+
+export function broadcastProcessSpec(fn: object, broadcast: BroadcastStateSpecs, isKeyed: boolean): OperatorSpec {
+  requireMethods(fn, ['process', 'processBroadcast'], 'process');
+  const user = fn as BroadcastUser['function'];
+  requireKeyForTimers(user, isKeyed);
+  const states = stateNames(user.state, isKeyed);
+  const broadcastStates = Object.keys(broadcast);
+  const twice = states.find((name) => broadcastStates.includes(name));
+  if (twice !== undefined) throw planError(`state '${twice}' is declared twice: by the function and by the broadcast stream`);
+  return { kind: 'co.broadcast', data: { states, broadcastStates }, user: { function: user, broadcast } };
 }
 
 function stateNames(state: f.StateSpecs | undefined, isKeyed: boolean): readonly string[] {

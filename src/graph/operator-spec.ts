@@ -5,6 +5,7 @@
  */
 import type { JsonObject } from '../protocol/json.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
+import type { BroadcastStateSpecs, KeyedBroadcastProcessFunction } from './broadcast-functions.ts';
 import type * as f from './functions.ts';
 import type { TimestampAssigner, WatermarkData, WatermarkFunctions, WatermarkSpec } from './watermarks.ts';
 import type * as w from './windows.ts';
@@ -133,6 +134,12 @@ export interface AggregateData extends JsonObject {
   readonly first: boolean;
 }
 
+/** The function, called as it is, and the states that the broadcast stream declares. */
+export interface BroadcastUser {
+  readonly function: KeyedBroadcastProcessFunction<unknown, unknown, unknown, unknown, BroadcastStateSpecs, f.StateSpecs>;
+  readonly broadcast: BroadcastStateSpecs;
+}
+
 /** Two-input operators. Input 0 and input 1 are the edges' `inputIndex`. */
 export type TwoInputSpec =
   | Kind<'co.map', NoData, Fn & { readonly map1: f.MapFunction<unknown, unknown>; readonly map2: f.MapFunction<unknown, unknown> }>
@@ -141,6 +148,8 @@ export type TwoInputSpec =
   | Kind<'co.intervalJoin', IntervalJoinData, IntervalJoinUser>
   /** Windows over two inputs, keyed alike: their elements are `TaggedRecord`s. */
   | Kind<'co.window', WindowData, WindowUser>
+  /** `broadcast` is fed by input 1, which has no key. */
+  | Kind<'co.broadcast', { readonly states: readonly string[]; readonly broadcastStates: readonly string[] }, BroadcastUser>
   | Kind<'co.process', { readonly states: readonly string[] }, f.CoProcessFunction<unknown, unknown, unknown, unknown, f.StateSpecs>>;
 
 /** Every operator. `union`, `select side output` and partitioning are properties of edges, not operators. */

@@ -107,7 +107,9 @@ function planEdge(edge: StreamEdge): JsonObject {
 
 /** Schemas of the states that a process function declares, by name. */
 function stateSchemas(node: StreamNode): JsonObject {
-  const declared = 'state' in node.spec.user ? ((node.spec.user.state ?? {}) as StateSpecs) : {};
+  const { user } = node.spec;
+  const broadcast = 'broadcast' in user ? { ...user.function.state, ...user.broadcast } : {};
+  const declared = 'state' in user ? ((user.state ?? {}) as StateSpecs) : broadcast;
   return Object.fromEntries(Object.entries(declared).map(([name, spec]) => [name, stateSchema(spec)]));
 }
 

@@ -9,6 +9,7 @@ import type { StreamNode } from '../graph/stream-graph.ts';
 import type { KeyedStateStore } from '../state/keyed-state-store.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import { AsyncMapOperator } from './async-map.ts';
+import { BroadcastProcessOperator } from './broadcast-process.ts';
 import { CoMapOperator, FilterOperator, MapOperator } from './element-wise.ts';
 import { CoFlatMapOperator, FlatMapOperator } from './flat-map.ts';
 import { aggregation } from './keyed-aggregate.ts';
@@ -37,6 +38,8 @@ export interface OperatorSurroundings {
   readonly copyInput: (value: unknown) => unknown;
   /** How often watermarks are emitted; 0: only with records. */
   readonly autoWatermarkIntervalMs: number;
+  /** Dev mode: values of state are checked and frozen. */
+  readonly freezeValues?: boolean;
   openSinkWriter(spec: SinkSpec): OpenSinkWriter;
 }
 
@@ -76,6 +79,10 @@ export function createOperator(node: OperatorNode, spec: OperatorNodeSpec, aroun
       return new CoMapOperator(name, spec.user);
     case 'co.flatMap':
       return new CoFlatMapOperator(name, spec.user);
+    case 'co.broadcast':
+      return new BroadcastProcessOperator(name, spec.user.function, {
+        keys, store: around.store, broadcast: spec.user.broadcast, freezeValues: around.freezeValues ?? false,
+      });
     case 'co.process':
       return new CoProcessOperator(name, spec.user, { keys, store: around.store });
     case 'sink.discard':

@@ -27,7 +27,7 @@ export interface ProcessKeys {
 type User = Lifecycle & Pick<ProcessFunction<unknown, unknown, unknown, StateSpecs>, 'state' | 'onTimer'>;
 
 /** The one context of an operator. */
-class RecordContext implements OnTimerContext<unknown, StateSpecs> {
+export class RecordContext implements OnTimerContext<unknown, StateSpecs> {
   timestampMs = NO_TIMESTAMP;
   timeDomain: TimeDomain = 'event';
   outputs: OperatorOutputs | null = null;
@@ -53,19 +53,20 @@ class RecordContext implements OnTimerContext<unknown, StateSpecs> {
 }
 
 /** Shared by the two forms, which differ in how they call the user. */
-abstract class Processing<U extends User> extends FunctionOperator<U> implements TimerTarget {
+export abstract class Processing<U extends User> extends FunctionOperator<U> implements TimerTarget {
   override readonly retainsOutput: boolean;
   protected readonly context: RecordContext;
   protected readonly collector: Collector<unknown>;
   protected readonly keys: ProcessKeys;
   private readonly timeless: Collector<unknown>;
 
-  constructor(name: string, user: U, keys: ProcessKeys) {
+  /** `own`: what a subclass has instead of a plain context. */
+  constructor(name: string, user: U, keys: ProcessKeys, own?: { readonly context: RecordContext; readonly retainsOutput: boolean }) {
     super(name, user);
     this.keys = keys;
     const specs = Object.values(user.state ?? {});
-    this.retainsOutput = specs.some(sharesMutable);
-    this.context = new RecordContext(keys.store, user.state ?? {});
+    this.retainsOutput = own?.retainsOutput === true || specs.some(sharesMutable);
+    this.context = own?.context ?? new RecordContext(keys.store, user.state ?? {});
     this.collector = { emit: (value) => this.outputs.main.collect(value, this.context.timestampMs) };
     this.timeless = { emit: (value) => this.outputs.main.collect(value, NO_TIMESTAMP) };
   }

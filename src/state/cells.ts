@@ -26,6 +26,7 @@ export interface Cells extends ValueState<unknown> {
   /** `set` to a value that nobody else holds. */
   put(value: unknown): void;
   visitRow(row: number, visit: CellVisitor): void;
+  hasRow(row: number): boolean;
   /** Clears all values of a row. */
   clearRow(row: number): void;
 }

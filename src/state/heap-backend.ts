@@ -113,6 +113,13 @@ class HeapStateStore extends KeyedRows implements KeyedStateStore, RowTable {
     }
   }
 
+  keysOf(name: string): readonly unknown[] {
+    const state = this.states.find((candidate) => candidate.name === name);
+    const keys: unknown[] = [];
+    for (let row = 0; row < this.rowLimit; row++) if (state?.cells.hasRow(row) === true) keys.push(this.keyAt(row));
+    return keys;
+  }
+
   attachTimers(timers: SnapshotTimers): void {
     this.timers = timers;
   }
@@ -141,7 +148,7 @@ class HeapStateStore extends KeyedRows implements KeyedStateStore, RowTable {
   endRestore(): void {
     for (const timer of this.restoring.takeTimers()) this.timers?.restore(timer);
     this.setNamespace(VOID_NAMESPACE);
-    this.unselect();
+    this.unsetKey();
   }
 
   writeCells(row: number, stateCount: number, section: SectionWriter): void {
@@ -158,7 +165,7 @@ class HeapStateStore extends KeyedRows implements KeyedStateStore, RowTable {
 
   close(): void {
     this.states.length = 0;
-    this.unselect();
+    this.unsetKey();
   }
 
   protected override beforeChange(row: number): void {

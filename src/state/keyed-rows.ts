@@ -151,7 +151,7 @@ export abstract class KeyedRows implements RowSelector {
     this.versions[row] = this.epoch;
   }
 
-  protected unselect(): void {
+  unsetKey(): void {
     this.selectedKey = undefined;
     this.selectedRow = UNRESOLVED;
   }

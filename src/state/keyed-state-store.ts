@@ -120,6 +120,8 @@ export interface KeyedStateStore {
   setKey(key: unknown): void;
   /** The selected key. Throws KEY_INVALID when none is. */
   key(): unknown;
+  /** Nothing is selected any more: touching state throws. */
+  unsetKey(): void;
   /** Selects the namespace for all namespaced states, until the next call. Nearly free for the one that is selected. */
   setNamespace(namespace: Namespace): void;
   /** Declares a value state, or returns the one declared. `type` null only for engine operators on undeclared streams. */
@@ -135,6 +137,8 @@ export interface KeyedStateStore {
     name: string, accumulatorType: TypeDescriptor<A> | null, aggregate: AggregateFunction<T, A, R>,
     options?: Pick<StateOptions, 'namespaced'>,
   ): AggregatingState<T, R> & MergingState;
+  /** Keys that have a value of the state in any namespace, as of now. */
+  keysOf(state: string): readonly unknown[];
   /** Live entries over all states. */
   readonly entryCount: number;
   /** All entries of a key-group range, grouped by ascending key group. */

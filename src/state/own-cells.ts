@@ -81,6 +81,10 @@ export class OwnCells implements Cells {
     for (let link = this.chains[row] ?? null; link !== null; link = link.next) visit(link.namespace, link.value);
   }
 
+  hasRow(row: number): boolean {
+    return (this.chains[row] ?? null) !== null;
+  }
+
   clearRow(row: number): void {
     let gone = 0;
     for (let link = this.chains[row] ?? null; link !== null; link = link.next) gone += 1;

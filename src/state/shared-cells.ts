@@ -77,6 +77,10 @@ export class SharedCells implements Cells {
     }
   }
 
+  hasRow(row: number): boolean {
+    return this.columns.some((column) => column.has(row));
+  }
+
   clearRow(row: number): void {
     this.columns.forEach((column, slot) => {
       if (!column.has(row)) return;

@@ -167,7 +167,7 @@ export class CellMapState<K, V> implements MapState<K, V> {
 }
 
 /** Objects are compared by identity in a Map, and would never be found again after a restore. */
-function checkMapKey(key: unknown): void {
+export function checkMapKey(key: unknown): void {
   if (key !== null && key !== undefined && key === key && typeof key !== 'object' && typeof key !== 'function') return;
   const shown = typeof key === 'object' && key !== null ? 'an object' : String(key);
   throw new ClusterError('KEY_INVALID', `${shown} cannot be a key of map state: use a string, number, bigint or boolean`);

@@ -122,6 +122,10 @@ export class ValueColumn implements Cells {
     if (value !== undefined) visit(VOID_NAMESPACE, value);
   }
 
+  hasRow(row: number): boolean {
+    return this.has(row);
+  }
+
   clearRow(row: number): void {
     if (this.has(row)) this.clearAt(row);
   }

@@ -183,6 +183,7 @@ class PartsBuilder {
       inputType,
       secondInputType: this.inputType(node.id, 1),
       copyInput: copierOfInput(inputType),
+      freezeValues: this.settings.freezeRecords,
       autoWatermarkIntervalMs: this.settings.autoWatermarkIntervalMs,
       openSinkWriter: (sink) => (context) => this.slot.connectors.createSinkWriter(sink, this.sinkContext(node, context)),
     });

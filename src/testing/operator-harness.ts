@@ -328,6 +328,7 @@ class HarnessChain {
       store,
       inputType,
       copyInput: copierOfInput(inputType),
+      freezeValues,
       autoWatermarkIntervalMs: AUTO_WATERMARK_INTERVAL_MS,
       openSinkWriter: () => () => {
         throw new ClusterError('UNSUPPORTED', 'the operator harness runs no sinks: test them in a MiniCluster');

@@ -164,6 +164,34 @@ export function stateKinds(): void {
   state.map(t.object({ n: count }), count);
 }
 
+export function broadcasts(): void {
+  const limits = numbers.broadcast({ limits: state.map(text, count) });
+  const keyed = keyedOrders.connect(limits).process({
+    state: { total: state.value(count) },
+    process(order, context, out: Collector<string>) {
+      assertType<typeof context.key, string>(true);
+      context.state.total.set(context.broadcastState.limits.get(order.id) ?? 0);
+      // @ts-expect-error this side only reads
+      context.broadcastState.limits.set(order.id, 1);
+      out.emit(order.id);
+    },
+    processBroadcast(limit, context) {
+      context.broadcastState.limits.set('all', limit);
+      context.applyToKeyedState('total', (key, total) => {
+        assertType<typeof key, string>(true);
+        total.set((total.get() ?? 0) + limit);
+      });
+      // @ts-expect-error the broadcast side has no key
+      context.state.total.get();
+    },
+  });
+  assertType<typeof keyed, SingleOutputStream<string>>(true);
+  orders.connect(limits).process({
+    process(order, { broadcastState }, out: Collector<number>) { out.emit(broadcastState.limits.get(order.id) ?? 0); },
+    processBroadcast(limit, { broadcastState }) { broadcastState.limits.set('all', limit); },
+  });
+}
+
 export function connections(): void {
   const joined = keyedOrders.connect(words.keyBy(([word]) => word)).process({
     state: { order: state.value(text) },
