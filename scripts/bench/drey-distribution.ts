@@ -17,6 +17,7 @@ const START_TIMEOUT_MS = 30_000;
 const JOB_FILES: Readonly<Record<string, string>> = {
   Chain: 'chain.ts',
   KeyedCount: 'keyed-count.ts',
+  Windows: 'windows.ts',
   WordCount: 'word-count.ts',
 };
 
@@ -24,6 +25,7 @@ const JOB_FILES: Readonly<Record<string, string>> = {
 const JOB_ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   Chain: ['records', 'parallelism'],
   KeyedCount: ['records', 'parallelism', 'keys'],
+  Windows: ['records', 'parallelism', 'keys', 'kind'],
   WordCount: ['input', 'parallelism'],
 };
 

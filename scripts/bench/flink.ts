@@ -52,6 +52,9 @@ const WORKLOADS: readonly Workload[] = [
   ...([1, 2] as const).map((p) => keyed('keyed-100k', p, { bar: p === 1 ? 2.0 : 1.5, keys: 100_000, cluster: ONE_TASK_MANAGER })),
   keyed('keyed-1m', 1, { bar: 1.5, keys: 1_000_000, cluster: ONE_TASK_MANAGER }),
   keyed('keyed-100k-tcp', 2, { bar: 1.2, keys: 100_000, cluster: TWO_TASK_MANAGERS }),
+  windowed('tumbling', 20e6, 2.0),
+  windowed('sliding', 3e6, 1.5),
+  windowed('session', 5e6, 1.5),
   { kind: 'start', workload: 'start', parallelism: 4, unit: 's', bar: 5 },
   { kind: 'submit', workload: 'submit', parallelism: 1, unit: 's', bar: 2 },
   { kind: 'memory', workload: 'memory', parallelism: 4, unit: 'MB', bar: 2 },
@@ -68,6 +71,11 @@ function keyed(
 ): RateWorkload {
   const args = (records: number): string[] => [`${records}`, `${parallelism}`, `${keys}`];
   return { ...rate(workload, parallelism, bar), cluster, job: 'KeyedCount', records: 20e6, args };
+}
+
+/** Sums over 10 000 keys in event-time windows. */
+function windowed(kind: 'tumbling' | 'sliding' | 'session', records: number, bar: number): RateWorkload {
+  return { ...rate(`window-${kind}`, 1, bar), job: 'Windows', records, args: (count) => [`${count}`, '1', '10000', kind] };
 }
 
 /** What the command line asks for. */
