@@ -1,23 +1,21 @@
 /**
  * Timers of one time domain, earliest first, each (timestamp, key, namespace) once.
  *
- *     heap                  in the order in which timers fire
- *     cells by timestamp ─► cell per namespace ─► timer per key        to find one that is there already
+ *     heap     in the order in which timers fire
+ *     index    timer by timestamp, key and namespace, to find one that is there already
  *
- * Windows ask for the same timer with every record, many keys at the same timestamp: the cell used last is
- * remembered, so that asking again is one look into a map of keys. A timeout per key is the other extreme,
- * one timestamp for one key: such a cell needs no map.
+ * Windows ask for the same timer with every record, and a session moves its timer with every record that makes it
+ * grow: both are one probe of the index, and nothing is made besides the timer itself.
  *
  * Invariants (test/state/timer-queue.test.ts): equal to a sorted list of distinct timers; a timer is in the
- * heap exactly when its cell has it, and no cell is empty.
+ * heap exactly when it is in the index.
  */
-import { keyHashOf } from '../graph/key-hash.ts';
+import { keyHashOf, type KeyHash } from '../graph/key-hash.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import { present } from '../base/assert.ts';
 import { keyEqualsOf } from './key-equality.ts';
-import { HashedKeyMap, PlainKeyMap } from './key-map.ts';
-import type { KeyMap } from './key-map.ts';
 import type { Namespace } from './namespace.ts';
+import { GOLDEN, RowIndex, spreadOfNumber, VACANT } from './row-index.ts';
 import { TimerHeap } from './timer-heap.ts';
 
 /** One timer. */
@@ -27,30 +25,78 @@ export interface QueuedTimer {
   readonly namespace: Namespace;
   /** The heap's. */
   place: number;
+  /** The index's. */
+  slot: number;
+  readonly spread: number;
 }
 
-/** Timers of one timestamp and namespace: `only` while there is one key, then `byKey`. */
-interface Cell {
-  readonly timestampMs: number;
-  readonly namespace: Namespace;
-  only: QueuedTimer | null;
-  byKey: KeyMap<QueuedTimer> | null;
+/** Finds timers; a timer's slot is its row. */
+class TimerIndex extends RowIndex {
+  private readonly hash: KeyHash;
+  private readonly equals: ((a: unknown, b: unknown) => boolean) | null;
+  private readonly timers: (QueuedTimer | null)[] = [];
+  private readonly freeSlots: number[] = [];
+
+  constructor(keyType: TypeDescriptor<unknown> | null) {
+    super();
+    this.hash = keyHashOf(keyType);
+    this.equals = keyEqualsOf(keyType);
+  }
+
+  spreadOf(timestampMs: number, key: unknown, namespace: Namespace): number {
+    const time = spreadOfNumber(timestampMs) ^ (spreadOfNumber(namespace.startMs) >>> 1);
+    return Math.imul(this.hash(key) ^ Math.imul(time, GOLDEN), GOLDEN);
+  }
+
+  find(timestampMs: number, key: unknown, namespace: Namespace, spread: number): QueuedTimer | null {
+    const found = this.probe(this.buckets, spread >>> this.shift, { timestampMs, key, namespace });
+    if (found !== null || this.retiring === null) return found;
+    return this.probe(this.retiring, spread >>> (this.shift + 1), { timestampMs, key, namespace });
+  }
+
+  /** Only a timer that is not there. */
+  add(timer: QueuedTimer): void {
+    const slot = this.freeSlots.pop() ?? this.timers.length;
+    timer.slot = slot;
+    this.timers[slot] = timer;
+    this.addRow(slot);
+  }
+
+  /** Only a timer that is there. */
+  remove({ slot }: QueuedTimer): void {
+    this.removeRow(slot);
+    this.timers[slot] = null;
+    this.freeSlots.push(slot);
+  }
+
+  protected override spreadAt(slot: number): number {
+    return (this.timers[slot] as QueuedTimer).spread;
+  }
+
+  private probe(buckets: Int32Array, home: number, wanted: Pick<QueuedTimer, 'timestampMs' | 'key' | 'namespace'>): QueuedTimer | null {
+    const { timestampMs, key, namespace } = wanted;
+    const mask = buckets.length - 1;
+    for (let bucket = home; ; bucket = (bucket + 1) & mask) {
+      const entry = buckets[bucket] as number;
+      if (entry === VACANT) return null;
+      if (entry < VACANT) continue;
+      const timer = this.timers[entry - 1] as QueuedTimer;
+      if (timer.timestampMs === timestampMs && this.isSameKey(timer.key, key) && isSame(timer.namespace, namespace)) return timer;
+    }
+  }
+
+  private isSameKey(a: unknown, b: unknown): boolean {
+    return a === b || (this.equals !== null && this.equals(a, b));
+  }
 }
 
 /** See the file's head. */
 export class TimerQueue {
-  private readonly newKeyMap: () => KeyMap<QueuedTimer>;
-  private readonly isSameKey: (a: unknown, b: unknown) => boolean;
   private readonly heap = new TimerHeap<QueuedTimer>();
-  /** Most timestamps have one namespace; the others are found by their start. */
-  private readonly cells = new Map<number, Cell | Map<number, Cell[]>>();
-  private recent: Cell | null = null;
+  private readonly index: TimerIndex;
 
   constructor(keyType: TypeDescriptor<unknown> | null) {
-    const equals = keyEqualsOf(keyType);
-    const hash = keyHashOf(keyType);
-    this.newKeyMap = equals === null ? () => new PlainKeyMap() : () => new HashedKeyMap(hash, equals);
-    this.isSameKey = equals ?? ((a, b) => a === b);
+    this.index = new TimerIndex(keyType);
   }
 
   get size(): number {
@@ -58,24 +104,21 @@ export class TimerQueue {
   }
 
   has(timestampMs: number, key: unknown, namespace: Namespace): boolean {
-    const cell = this.find(timestampMs, namespace);
-    return cell !== null && this.timerOf(cell, key) !== undefined;
+    return this.find(timestampMs, key, namespace) !== null;
   }
 
   /** Only a timer that is not there. The queue keeps `key`. */
   add(timestampMs: number, key: unknown, namespace: Namespace): void {
-    const timer: QueuedTimer = { timestampMs, key, namespace, place: 0 };
-    const cell = this.find(timestampMs, namespace) ?? this.addCell(timestampMs, namespace);
-    if (cell.only === null && cell.byKey === null) cell.only = timer;
-    else this.mapOf(cell).add(key, timer);
+    const spread = this.index.spreadOf(timestampMs, key, namespace);
+    const timer: QueuedTimer = { timestampMs, key, namespace, place: 0, slot: 0, spread };
+    this.index.add(timer);
     this.heap.add(timer);
   }
 
   /** A timer that is not there is no error. */
   delete(timestampMs: number, key: unknown, namespace: Namespace): void {
-    const cell = this.find(timestampMs, namespace);
-    const timer = cell === null ? undefined : this.timerOf(cell, key);
-    if (timer !== undefined) this.remove(timer);
+    const timer = this.find(timestampMs, key, namespace);
+    if (timer !== null) this.remove(timer);
   }
 
   /** The earliest timestamp; infinite when there is none. */
@@ -102,61 +145,11 @@ export class TimerQueue {
 
   private remove(timer: QueuedTimer): void {
     this.heap.remove(timer);
-    const cell = present(this.find(timer.timestampMs, timer.namespace), 'a timer is in its cell');
-    if (cell.byKey === null) cell.only = null;
-    else cell.byKey.remove(timer.key);
-    if (cell.byKey === null || cell.byKey.size === 0) this.removeCell(cell);
+    this.index.remove(timer);
   }
 
-  private timerOf(cell: Cell, key: unknown): QueuedTimer | undefined {
-    if (cell.byKey !== null) return cell.byKey.get(key);
-    return cell.only !== null && this.isSameKey(cell.only.key, key) ? cell.only : undefined;
-  }
-
-  private mapOf(cell: Cell): KeyMap<QueuedTimer> {
-    if (cell.byKey === null) {
-      cell.byKey = this.newKeyMap();
-      if (cell.only !== null) cell.byKey.add(cell.only.key, cell.only);
-      cell.only = null;
-    }
-    return cell.byKey;
-  }
-
-  private find(timestampMs: number, namespace: Namespace): Cell | null {
-    const { recent } = this;
-    if (recent !== null && recent.timestampMs === timestampMs && isSame(recent.namespace, namespace)) return recent;
-    const found = this.cells.get(timestampMs);
-    if (found === undefined) return null;
-    const alike = found instanceof Map ? (found.get(namespace.startMs) ?? []) : [found];
-    const cell = alike.find((each) => isSame(each.namespace, namespace)) ?? null;
-    if (cell !== null) this.recent = cell;
-    return cell;
-  }
-
-  private addCell(timestampMs: number, namespace: Namespace): Cell {
-    const cell: Cell = { timestampMs, namespace, only: null, byKey: null };
-    const found = this.cells.get(timestampMs);
-    this.recent = cell;
-    if (found === undefined) {
-      this.cells.set(timestampMs, cell);
-      return cell;
-    }
-    const byStart = found instanceof Map ? found : new Map([[found.namespace.startMs, [found]]]);
-    byStart.set(namespace.startMs, [...(byStart.get(namespace.startMs) ?? []), cell]);
-    this.cells.set(timestampMs, byStart);
-    return cell;
-  }
-
-  private removeCell(cell: Cell): void {
-    const { timestampMs, namespace: { startMs } } = cell;
-    if (this.recent === cell) this.recent = null;
-    const found = this.cells.get(timestampMs);
-    if (found instanceof Map) {
-      const rest = found.get(startMs)?.filter((each) => each !== cell) ?? [];
-      if (rest.length > 0) found.set(startMs, rest);
-      else found.delete(startMs);
-    }
-    if (!(found instanceof Map) || found.size === 0) this.cells.delete(timestampMs);
+  private find(timestampMs: number, key: unknown, namespace: Namespace): QueuedTimer | null {
+    return this.index.find(timestampMs, key, namespace, this.index.spreadOf(timestampMs, key, namespace));
   }
 }
 
