@@ -81,7 +81,7 @@ export class SourceInput implements RunnerInput {
     if (this.isWaiting) return 'nothing';
     batch.length = 0;
     const result = this.pollReader(batch);
-    if (result === 'end') this.end();
+    if (result === 'end') this.stage = 'ended';
     if (batch.length > 0) return 'records';
     if (result !== 'nothing') return 'again';
     this.waitForReader();
@@ -145,6 +145,11 @@ export class SourceInput implements RunnerInput {
     const { stop } = JSON.parse(barrier.options) as CheckpointOptions;
     const { checkpointId } = barrier;
     const isNew = this.stop?.checkpointId !== checkpointId;
+    const active = stop === 'drain' && isNew ? this.endTime() : null;
+    if (active !== null) {
+      this.inbox.unshift(barrier);
+      return active;
+    }
     if (stop !== 'no') this.stop = { checkpointId, drains: stop === 'drain' };
     if (stop !== 'drain' || !isNew) return barrier;
     this.inbox.unshift(barrier);
@@ -209,11 +214,6 @@ export class SourceInput implements RunnerInput {
     return this.event !== null;
   }
 
-  private end(): void {
-    this.stage = 'ended';
-    this.watermarks?.end();
-  }
-
   private waitForReader(): void {
     this.isWaiting = true;
     this.reader.available().then(
@@ -225,10 +225,17 @@ export class SourceInput implements RunnerInput {
     );
   }
 
+  /** What must come before the last watermark. */
+  private endTime(): StreamEvent | null {
+    return this.watermarks?.end() ?? null;
+  }
+
   private sendLastWatermark(): 'event' {
+    const active = this.endTime();
+    this.event = active ?? LAST_WATERMARK;
+    if (active !== null) return 'event';
     this.reportFinishedSplits();
     this.stage = 'watermarkSent';
-    this.event = LAST_WATERMARK;
     return 'event';
   }
 }

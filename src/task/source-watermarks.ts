@@ -105,10 +105,13 @@ export class SourceWatermarks {
     this.found = null;
   }
 
-  /** The source has ended: the last watermark is heard by those who have been told that it is idle, too. */
-  end(): void {
+  /** Only the last watermark is to come; what must come before it, so that those who take the source for idle hear it. */
+  end(): StreamEvent | null {
     this.close();
-    this.events = this.isIdle ? [{ kind: 'status', idle: false }] : [];
+    this.events = [];
+    if (!this.isIdle) return null;
+    this.isIdle = false;
+    return { kind: 'status', idle: false };
   }
 
   close(): void {

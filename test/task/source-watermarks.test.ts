@@ -101,6 +101,11 @@ class Bench {
     }
   }
 
+  async drain(): Promise<void> {
+    this.input.trigger({ kind: 'barrier', checkpointId: 1, timestampMs: 0, options: JSON.stringify({ stop: 'drain' }) });
+    await this.settle();
+  }
+
   async end(): Promise<void> {
     this.reader.isEnded = true;
     await this.settle();
@@ -211,6 +216,13 @@ for (const codegen of [true, false]) {
     t.deepEqual(bench.emitted.slice(3), ['w9', 'idle'], 'b is idle, and then a is');
     await bench.end();
     t.deepEqual(bench.emitted.slice(5), ['active', `w${MAX_WATERMARK}`, 'end']);
+  });
+
+  test(`an idle source that is drained is heard, codegen ${codegen}`, async (t) => {
+    const bench = await new Bench(byValue.withIdleness(INTERVAL_MS), together).start('a');
+    await bench.tick(3);
+    await bench.drain();
+    t.deepEqual(bench.emitted, ['idle', 'active', `w${MAX_WATERMARK}`, 'barrier']);
   });
 
   test(`a timestamp that is none names the source, codegen ${codegen}`, async (t) => {
