@@ -18,6 +18,7 @@ export { DataStream, KeyedStream, SingleOutputStream } from './api/data-stream.t
 export { DataStreamSink } from './api/data-stream-sink.ts';
 export { outputTag, state, tuple } from './api/declarations.ts';
 export type { CheckpointConfig, CheckpointRetention, CheckpointingMode } from './api/checkpoint-config.ts';
+export type { StateDeclaration, TimeToLive } from './api/declarations.ts';
 export type { Duration } from './api/duration.ts';
 export { StreamExecutionEnvironment } from './api/environment.ts';
 export type { LocalEnvironmentOptions, SourceOptions } from './api/environment.ts';
@@ -102,6 +103,7 @@ export type {
   StateHandles,
   StateSpec,
   StateSpecs,
+  StateTtl,
   Timers,
   TimeView,
   ValueState,

@@ -133,6 +133,8 @@ export function broadcastProcessSpec(fn: object, broadcast: BroadcastStateSpecs,
   requireKeyForTimers(user, isKeyed);
   const states = stateNames(user.state, isKeyed);
   const broadcastStates = Object.keys(broadcast);
+  const mortal = broadcastStates.find((name) => broadcast[name]?.ttl !== undefined);
+  if (mortal !== undefined) throw planError(`broadcast state '${mortal}' cannot have a time to live: it would differ between subtasks`);
   const twice = states.find((name) => broadcastStates.includes(name));
   if (twice !== undefined) throw planError(`state '${twice}' is declared twice: by the function and by the broadcast stream`);
   return { kind: 'co.broadcast', data: { states, broadcastStates }, user: { function: user, broadcast } };

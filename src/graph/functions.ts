@@ -124,16 +124,29 @@ export interface AggregatingState<T, R> {
   clear(): void;
 }
 
+/** How long state lives, resolved. Processing time. */
+export interface StateTtl {
+  readonly timeToLiveMs: number;
+  readonly updateType: 'onCreateAndWrite' | 'onReadAndWrite';
+  readonly visibility: 'neverReturnExpired' | 'returnExpiredIfNotCleanedUp';
+  /** Keys that each access looks at to remove what has expired. */
+  readonly keysPerAccess: number;
+  /** Snapshots leave out what has expired. */
+  readonly cleanupInSnapshots: boolean;
+}
+
 /** Declares a value state of a process function. `name` of the state is its field name in `state: {…}`. */
 export interface ValueStateSpec<T> {
   readonly kind: 'value';
   readonly type: TypeDescriptor<T>;
+  readonly ttl?: StateTtl;
 }
 
 /** Declares a list state; `type` is that of the elements. */
 export interface ListStateSpec<T> {
   readonly kind: 'list';
   readonly type: TypeDescriptor<T>;
+  readonly ttl?: StateTtl;
 }
 
 /** Declares a map state; `type` is that of the values. */
@@ -141,12 +154,14 @@ export interface MapStateSpec<K, V> {
   readonly kind: 'map';
   readonly keyType: TypeDescriptor<K>;
   readonly type: TypeDescriptor<V>;
+  readonly ttl?: StateTtl;
 }
 
 /** Declares a reducing state. */
 export interface ReducingStateSpec<T> {
   readonly kind: 'reducing';
   readonly type: TypeDescriptor<T>;
+  readonly ttl?: StateTtl;
   reduce(accumulated: T, value: T): T;
 }
 
@@ -154,6 +169,7 @@ export interface ReducingStateSpec<T> {
 export interface AggregatingStateSpec<T, A, R> {
   readonly kind: 'aggregating';
   readonly type: TypeDescriptor<A>;
+  readonly ttl?: StateTtl;
   readonly aggregate: AggregateFunction<T, A, R>;
 }
 

@@ -37,8 +37,9 @@ export class RecordContext implements OnTimerContext<unknown, StateSpecs> {
 
   constructor(store: KeyedStateStore | null, specs: StateSpecs) {
     this.store = store;
+    const nowMs = (): number => this.timers.currentProcessingTimeMs();
     this.state = Object.fromEntries(Object.entries(specs).map(([name, spec]) => {
-      return [name, declareState(present(store, 'state is declared on keyed streams only'), name, spec)];
+      return [name, declareState(present(store, 'state is declared on keyed streams only'), name, spec, {}, nowMs)];
     }));
   }
 

@@ -8,6 +8,7 @@
  * Every touch passes `row`, `rowForWriting`, `onFilled` or `onCleared` (state/keyed-rows.ts): an open snapshot
  * therefore needs no copy when it opens, and encodes a row at its first touch. Layouts: state/cells.ts.
  */
+import { assert, present } from '../base/assert.ts';
 import type { AggregatingState, ListState, MapState, ReduceFunction, ReducingState, ValueState } from '../graph/functions.ts';
 import type { AggregateFunction } from '../graph/windows.ts';
 import { ClusterError } from '../protocol/errors.ts';
@@ -52,12 +53,21 @@ interface DeclaredState {
   readonly cells: Cells;
 }
 
+/** A state with a time to live. */
+interface ExpiringState {
+  readonly keep: (value: unknown) => unknown;
+  readonly inSnapshots: boolean;
+  /** The row that was swept last. */
+  cursor: number;
+}
+
 class HeapStateStore extends KeyedRows implements KeyedStateStore, RowTable {
   readonly slots = new NamespaceSlots();
   private readonly states: DeclaredState[] = [];
   private readonly snapshots = new HeapSnapshots();
   private readonly restoring = new HeapRestore(this.restoreTarget());
   private timers: SnapshotTimers | null = null;
+  private readonly expiring = new Map<string, ExpiringState>();
 
   get entryCount(): number {
     return this.states.reduce((count, { cells }) => count + cells.valueCount, 0);
@@ -120,6 +130,20 @@ class HeapStateStore extends KeyedRows implements KeyedStateStore, RowTable {
     return keys;
   }
 
+  expire(name: string, keep: (value: unknown) => unknown, { inSnapshots }: { readonly inSnapshots: boolean }): void {
+    this.expiring.set(name, { keep, inSnapshots, cursor: 0 });
+  }
+
+  sweep(name: string, rowCount: number): void {
+    const { cells } = present(this.states.find((state) => state.name === name), 'a state that is swept is declared');
+    const expiring = present(this.expiring.get(name), 'a state that is swept expires');
+    assert(cells instanceof ValueColumn, 'a state that expires is not namespaced');
+    for (let i = Math.min(rowCount, this.rowLimit); i > 0; i--) {
+      expiring.cursor = expiring.cursor + 1 >= this.rowLimit ? 0 : expiring.cursor + 1;
+      cells.sweepRow(expiring.cursor, expiring.keep);
+    }
+  }
+
   attachTimers(timers: SnapshotTimers): void {
     this.timers = timers;
   }
@@ -155,8 +179,10 @@ class HeapStateStore extends KeyedRows implements KeyedStateStore, RowTable {
     for (let i = 0; i < stateCount; i++) {
       section.state = i;
       const state = this.states[i] as DeclaredState;
+      const expiring = this.expiring.get(state.name);
       try {
-        state.cells.visitRow(row, section.visit);
+        if (expiring?.inSnapshots !== true) state.cells.visitRow(row, section.visit);
+        else state.cells.visitRow(row, (namespace, value) => visitKept(expiring.keep(value), namespace, section));
       } catch (thrown) {
         throw notWritable(state.name, this.keyAt(row), thrown);
       }
@@ -236,6 +262,10 @@ class HeapStateStore extends KeyedRows implements KeyedStateStore, RowTable {
       mayChange: mayChange(type as AnyType | null, options),
     };
   }
+}
+
+function visitKept(value: unknown, namespace: Namespace, section: SectionWriter): void {
+  if (value !== undefined) section.visit(namespace, value);
 }
 
 function describeState({ name, kind, namespaced, type }: DeclaredState): StateDescription {

@@ -139,6 +139,13 @@ export interface KeyedStateStore {
   ): AggregatingState<T, R> & MergingState;
   /** Keys that have a value of the state in any namespace, as of now. */
   keysOf(state: string): readonly unknown[];
+  /**
+   * Says what of a value may stay: `keep` answers the value, a smaller one, or undefined. `inSnapshots`: snapshots ask too.
+   * For state that is not namespaced.
+   */
+  expire(state: string, keep: (value: unknown) => unknown, options: { readonly inSnapshots: boolean }): void;
+  /** Asks `keep` about the next few rows of a state. */
+  sweep(state: string, rowCount: number): void;
   /** Live entries over all states. */
   readonly entryCount: number;
   /** All entries of a key-group range, grouped by ascending key group. */

@@ -122,6 +122,16 @@ export class ValueColumn implements Cells {
     if (value !== undefined) visit(VOID_NAMESPACE, value);
   }
 
+  /** Replaces the value of a row by what `keep` leaves of it. */
+  sweepRow(row: number, keep: (value: unknown) => unknown): void {
+    const value = this.at(row);
+    const kept = value === undefined ? undefined : keep(value);
+    if (kept === value) return;
+    if (kept === undefined) return this.clearAt(row);
+    this.rows.touch(row);
+    this.setReference(row, kept);
+  }
+
   hasRow(row: number): boolean {
     return this.has(row);
   }

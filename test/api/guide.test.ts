@@ -9,13 +9,14 @@ import { typecheck } from '../../src/client/typecheck.ts';
 import { buildProgram, loadProgram } from '../../src/graph/program.ts';
 import { ArtifactCache } from '../../src/storage/artifact-cache.ts';
 
-const GUIDE = fileURLToPath(new URL('../../../docs/programs.md', import.meta.url));
+/** Pages with programs, and how many blocks each has at least. */
+const PAGES = { programs: 4, state: 2 };
 
-test('the programs of the guide compile and build', async (t) => {
+for (const [page, count] of Object.entries(PAGES)) test(`the programs of docs/${page}.md compile and build`, async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'drey-guide-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
-  const blocks = [...(await readFile(GUIDE, 'utf8')).matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1] ?? '');
-  t.true(blocks.length >= 4);
+  const blocks = [...(await readFile(fileURLToPath(new URL(`../../../docs/${page}.md`, import.meta.url)), 'utf8')).matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1] ?? '');
+  t.true(blocks.length >= count);
   const cache = new ArtifactCache(join(directory, 'cache'));
   for (const [i, text] of blocks.entries()) {
     const file = join(directory, `block-${i}.ts`);
