@@ -171,8 +171,13 @@ export class SourceWatermarks {
   private put(outputs: readonly ValveOutput[]): void {
     for (const event of outputs) {
       if (event.kind === 'status') this.isIdle = event.idle;
-      if (this.found === null) this.events.push(event);
-      else this.found.push({ behind: this.seen, event });
+      if (this.found !== null) {
+        this.found.push({ behind: this.seen, event });
+        continue;
+      }
+      // The trackers of the splits move one after the other, and what comes of all of them is one watermark.
+      if (event.kind === 'watermark' && this.events.at(-1)?.kind === 'watermark') this.events.pop();
+      this.events.push(event);
     }
   }
 }
