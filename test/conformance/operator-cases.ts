@@ -16,6 +16,8 @@ export interface Case {
   readonly build: (inputs: readonly DataStream<unknown>[]) => readonly Listened[];
   /** Made afresh for each run: it may keep state. */
   readonly reference: () => (record: Incoming) => readonly Result[];
+  /** The reference is asked for the results that a watermark brings about, too. */
+  readonly seesWatermarks?: true;
   /** Results between two watermarks may change places. */
   readonly isUnordered?: true;
 }

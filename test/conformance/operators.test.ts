@@ -11,6 +11,7 @@ import { declare, emittedBy } from './declared.ts';
 import type { Circumstances } from './declared.ts';
 import { operatorCases } from './operator-cases.ts';
 import type { Case } from './operator-cases.ts';
+import { windowCases } from './window-cases.ts';
 
 /** What must leave by each output. */
 function expectedOf(each: Case, outputCount: number): readonly (readonly Emitted[])[] {
@@ -18,6 +19,8 @@ function expectedOf(each: Case, outputCount: number): readonly (readonly Emitted
   const step = each.reference();
   for (const record of each.records) {
     if (record.isWatermark) {
+      const fired = each.seesWatermarks ? step(record) : [];
+      for (const [output, value, timestampMs = record.timestampMs] of fired) outputs[output]?.push({ value, timestampMs });
       for (const output of outputs) output.push({ event: { kind: 'watermark', timestampMs: record.timestampMs } });
     } else {
       for (const [output, value, timestampMs = record.timestampMs] of step(record)) outputs[output]?.push({ value, timestampMs });
@@ -77,7 +80,7 @@ function everyCut(count: number): readonly number[] {
 
 const UNCUT = 0;
 
-for (const [name, each] of Object.entries(operatorCases)) {
+for (const [name, each] of Object.entries({ ...operatorCases, ...windowCases })) {
   for (const mode of ['generated', 'interpreted'] as const) {
     test(`${name}, ${mode}: the same results wherever the input is cut and whenever an output refuses`, async (t) => {
       const cuts = everyCut(each.records.length);

@@ -14,6 +14,7 @@ import { createOperator } from '../../src/operators/create-operator.ts';
 import type { OperatorNodeSpec, OperatorSurroundings } from '../../src/operators/create-operator.ts';
 import type { StreamOperator } from '../../src/operators/operator.ts';
 import { heapBackend } from '../../src/state/heap-backend.ts';
+import type { KeyedStateStore } from '../../src/state/keyed-state-store.ts';
 import { buildChain, refresh } from '../../src/task/chain.ts';
 import type { BatchFunction, ChainPlan, Segment, SharingRules } from '../../src/task/chain.ts';
 import { generateSegment } from '../../src/task/chain-generator.ts';
@@ -92,6 +93,7 @@ export class OperatorDriver {
   readonly store = heapBackend.open({ keyGroups: { first: 0, last: 127, maxParallelism: 128 }, keyType: null, freezeValues: false });
   readonly interrupt = new Int32Array(1);
   private readonly batches: readonly (readonly [BatchFunction, BatchFunction])[];
+  private readonly stores = new Map<StreamOperator, KeyedStateStore>();
   private readonly posted: (() => void)[] = [];
   private readonly options: DriverOptions;
 
@@ -103,14 +105,19 @@ export class OperatorDriver {
     const outputs = options.outputs ?? ownOutputs;
     const sharing = { objectReuse: true, freeze: null, copierOf: () => structuredClone, ...options.sharing };
     this.segments = buildChain({ nodes, edges, outputs, sharing }, {
-      operator: (node) => createOperator(node, node.spec as OperatorNodeSpec, {
-        store: node.keys.some((key) => key !== null) ? this.store : null,
-        inputType: null,
-        copyInput: structuredClone,
-        autoWatermarkIntervalMs: 0,
-        openSinkWriter: () => () => options.sinkWriter as SinkWriter<unknown>,
-        ...options.around?.(node),
-      }),
+      operator: (node) => {
+        const around: OperatorSurroundings = {
+          store: node.keys.some((key) => key !== null) ? this.store : null,
+          inputType: null,
+          copyInput: structuredClone,
+          autoWatermarkIntervalMs: 0,
+          openSinkWriter: () => () => options.sinkWriter as SinkWriter<unknown>,
+          ...options.around?.(node),
+        };
+        const operator = createOperator(node, node.spec as OperatorNodeSpec, around);
+        this.stores.set(operator, around.store ?? this.store);
+        return operator;
+      },
       writer: (index, status) => {
         const writer = new CollectingWriter(status, options.refusesEvery ?? (options.refuses === true ? 1 : 0));
         this.writers[index] = writer;
@@ -125,7 +132,7 @@ export class OperatorDriver {
     for (const segment of this.segments) {
       for (const { operator } of segment.nodes.toReversed()) {
         await operator.open({
-          runtime: this.options.runtime as RuntimeContext,
+          runtime: { counter: () => ({ inc: () => undefined }), ...this.options.runtime } as unknown as RuntimeContext,
           status: segment.status,
           post: (action) => void this.posted.push(action),
           ...dutyAccess(segment, operator, () => undefined),
@@ -138,7 +145,7 @@ export class OperatorDriver {
   }
 
   private timersOf(segment: Segment, operator: StreamOperator): HeapTimerService {
-    const timers = new HeapTimerService(this.store, null);
+    const timers = new HeapTimerService(this.stores.get(operator) ?? this.store, null);
     timers.attach({ clock: systemPorts.clock, ...dutyAccess(segment, operator, () => undefined) });
     return timers;
   }
