@@ -184,7 +184,7 @@ class HeapStateStore extends KeyedRows implements KeyedStateStore, RowTable {
         if (expiring?.inSnapshots !== true) state.cells.visitRow(row, section.visit);
         else state.cells.visitRow(row, (namespace, value) => visitKept(expiring.keep(value), namespace, section));
       } catch (thrown) {
-        throw notWritable(state.name, this.keyAt(row), thrown);
+        throw notWritable(`operator '${this.options.operatorName ?? ''}', state '${state.name}'`, this.keyAt(row), thrown);
       }
     }
   }
@@ -272,9 +272,9 @@ function describeState({ name, kind, namespaced, type }: DeclaredState): StateDe
   return { name, kind, namespaced, type: type?.schema ?? null };
 }
 
-function notWritable(state: string, key: unknown, cause: unknown): ClusterError {
+function notWritable(place: string, key: unknown, cause: unknown): ClusterError {
   const what = cause instanceof Error ? cause.message : String(cause);
-  return new ClusterError('CHECKPOINT_FAILED', `state '${state}' of key ${shownKey(key)} cannot be written: ${what}`, { cause });
+  return new ClusterError('CHECKPOINT_FAILED', `${place} of key ${shownKey(key)} cannot be written: ${what}`, { cause });
 }
 
 function declaredOtherwise({ name, kind }: DeclaredState, wanted: StateKind): ClusterError {

@@ -101,7 +101,7 @@ export class SectionWriter {
   /** `cell` of the state selected by `state`. */
   readonly visit: CellVisitor = (namespace, value) => this.cell(namespace, value);
   state = 0;
-  private sink: ByteWriter;
+  sink: ByteWriter;
   private readonly keyCodec: AnyCodec;
   private readonly codecs: readonly AnyCodec[];
   private readonly namespaced: readonly boolean[];

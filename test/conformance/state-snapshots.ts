@@ -143,6 +143,7 @@ export function testStateSnapshots(test: TestFn, backend: StateBackend): void {
 
   testIncrements(test, backend);
   testRemoval(test, backend);
+  testSize(test, backend);
   testTouches(test, backend);
   testSharing(test, backend);
   testTimers(test, backend);
@@ -271,6 +272,45 @@ function testRemoval(test: TestFn, backend: StateBackend): void {
     check({ meta: snapshot.meta, bytes: Buffer.concat(slices), offset: 0 }, atSnapshot);
     check(fileOf(store.snapshot(3, 'incremental')), expected);
   });
+}
+
+function testSize(test: TestFn, backend: StateBackend): void {
+  for (const keyGroups of [keyGroupRangeOf(0, MAX_PARALLELISM, 1), keyGroupRangeOf(1, MAX_PARALLELISM, MAX_PARALLELISM)]) {
+    test(`${backend.name}: 100 000 keys in key groups ${keyGroups.first}..${keyGroups.last} are written while they change`, (t) => {
+      const store = backend.open({ ...ALL, keyGroups });
+      const count = store.value('count', types.float64);
+      const mine: number[] = [];
+      for (let key = 0; mine.length < 100_000; key++) {
+        const keyGroup = keyGroupOf(hashKey(key), MAX_PARALLELISM);
+        if (keyGroup >= keyGroups.first && keyGroup <= keyGroups.last) mine.push(key);
+      }
+      const keys = mine.slice(0, 80_000);
+      for (const key of keys) {
+        store.setKey(key);
+        count.set(1);
+      }
+      const snapshot = store.snapshot(1, 'full');
+      const slices: Uint8Array[] = [];
+      let step = 0;
+      for (let slice = snapshot.next(8192); slice !== null; slice = snapshot.next(8192)) {
+        slices.push(slice);
+        for (let i = 0; i < 300; i++) {
+          store.setKey(mine[(step * 7919) % mine.length]);
+          if (step++ % 3 === 0) count.clear();
+          else count.set(step);
+        }
+      }
+      t.is(snapshot.meta['rowCount'], 80_000);
+      const copy = backend.open({ ...ALL, keyGroups });
+      const copied = copy.value('count', types.float64);
+      copy.restore({ meta: snapshot.meta, bytes: Buffer.concat(slices), offset: 0 }, keyGroups);
+      t.is(copy.entryCount, 80_000);
+      for (const key of keys) {
+        copy.setKey(key);
+        if (copied.get() !== 1) return t.fail(`key ${key} is ${copied.get()}`);
+      }
+    });
+  }
 }
 
 function testTouches(test: TestFn, backend: StateBackend): void {
