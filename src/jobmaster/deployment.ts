@@ -1,7 +1,6 @@
 /** Deployments: from placed executions to what each TaskManager needs to run them. Pure. */
 import { present } from '../base/assert.ts';
 import { consumersOf, type JobEdge, type JobGraph } from '../graph/job-graph.ts';
-import type { TaskRestore } from '../protocol/checkpoint.ts';
 import type { ChannelDeployment, InputDeployment, OutputDeployment, TaskDeployment, TaskLocation } from '../protocol/deployment.ts';
 import type { JobVertexId } from '../protocol/ids.ts';
 import type { Execution } from './execution-graph.core.ts';
@@ -9,9 +8,10 @@ import type { Execution } from './execution-graph.core.ts';
 /** Finds the current attempt of a subtask; it must have a location. */
 export type ExecutionLookup = (vertexId: JobVertexId, subtaskIndex: number) => Execution;
 
-/** The deployment of one placed execution. `restore`: what it begins from. */
+/** The deployment of one placed execution. */
 export function deploymentOf(
-  jobGraph: JobGraph, execution: Execution, executionOf: ExecutionLookup, restore: TaskRestore | null,
+  jobGraph: JobGraph, execution: Execution, executionOf: ExecutionLookup,
+  checkpoints: Pick<TaskDeployment, 'restore' | 'hasFinalCheckpoint'>,
 ): TaskDeployment {
   const { vertex, subtaskIndex, attemptId, attemptNumber, generation, allocationId } = execution;
   const leaving = jobGraph.edges.filter((edge) => edge.sourceVertex === vertex.id);
@@ -27,7 +27,7 @@ export function deploymentOf(
     attemptNumber,
     outputs: leaving.map((edge) => outputOf(edge, execution, find)),
     inputs: arriving.map((edge) => inputOf(edge, execution, find)),
-    restore,
+    ...checkpoints,
   };
 }
 

@@ -77,6 +77,7 @@ export class JobMaster implements JobListener {
       {
         jobGraph, executionGraphId: ports.random.hex(16), restartStrategy, slotRequestTimeoutMs,
         restoreOf: (execution) => this.checkpoints.restoreOf(execution),
+        hasFinalCheckpoint: options.checkpoints.cadence.intervalMs !== null && options.checkpoints.afterTasksFinish,
       },
       this.lastChangeMs,
     );

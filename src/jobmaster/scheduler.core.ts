@@ -65,6 +65,8 @@ export interface SchedulerOptions {
   readonly restartStrategy: RestartStrategy;
   /** What a new attempt begins from. */
   readonly restoreOf: (execution: Execution) => TaskRestore | null;
+  /** See `TaskDeployment`. */
+  readonly hasFinalCheckpoint: boolean;
   /** For messages: `slot.request.timeout`. */
   readonly slotRequestTimeoutMs: number;
 }
@@ -152,7 +154,8 @@ export class SchedulerCore {
     const lookup = (vertexId: JobVertexId, subtaskIndex: number): Execution => this.graph.executionOf(vertexId, subtaskIndex);
     const deploys = [...this.byTaskManager(scheduled)].map(([resourceId, executions]): SchedulerEffect => {
       const tasks = executions.map((execution) => {
-        return { execution, deployment: deploymentOf(this.options.jobGraph, execution, lookup, this.options.restoreOf(execution)) };
+        const { jobGraph, restoreOf, hasFinalCheckpoint } = this.options;
+        return { execution, deployment: deploymentOf(jobGraph, execution, lookup, { restore: restoreOf(execution), hasFinalCheckpoint }) };
       });
       return { kind: 'deploy', resourceId, tasks };
     });

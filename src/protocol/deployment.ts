@@ -54,6 +54,8 @@ export interface TaskDeployment {
   readonly inputs: readonly InputDeployment[];
   /** The state to begin with; null: begin empty. */
   readonly restore: TaskRestore | null;
+  /** Checkpoints are taken to the last one, after the end of the input: what a sink has left is committed with that. */
+  readonly hasFinalCheckpoint: boolean;
 }
 
 /** Busy, idle and back-pressured time and record counts of one attempt since it started. */

@@ -97,6 +97,7 @@ export interface SubtaskParts {
   readonly receivers: Map<number, (body: OperatorEventBody) => void>;
   /** Null: begin empty. */
   readonly restored: RestoredStates | null;
+  readonly hasFinalCheckpoint: boolean;
   readonly headNodeId: number;
   readonly subtaskIndex: number;
   readonly parallelism: number;
@@ -153,6 +154,7 @@ class PartsBuilder {
       operators: this.openingOrder(segments),
       receivers: this.receivers,
       restored: deployment.restore === null ? null : new RestoredStates(deployment.restore, this.slot.files),
+      hasFinalCheckpoint: deployment.hasFinalCheckpoint,
       headNodeId: head.id,
       subtaskIndex: deployment.subtaskIndex,
       parallelism: vertexOf(this.task).parallelism,

@@ -231,7 +231,7 @@ export class Subtask {
     const duties = dutyAccess(segment, operator, () => this.around.wake());
     timers?.attach({ clock, schedule: duties.schedule });
     const post = (action: () => void) => this.post(() => blaming(operator.name, action));
-    const { hasFinalCheckpoint } = this.parts.settings;
+    const { hasFinalCheckpoint } = this.parts;
     return { runtime: context, status: segment.status, post, ...duties, clock, hasFinalCheckpoint, timers };
   }
 

@@ -1,7 +1,6 @@
 /** The job's configuration as a task reads it. */
 import { Configuration } from '../config/configuration.ts';
 import { jobOptions } from '../config/job-options.ts';
-import { stateOptions } from '../config/state-options.ts';
 import type { JobGraph } from '../graph/job-graph.ts';
 
 /** Parsed once per task. */
@@ -13,18 +12,14 @@ export interface TaskSettings {
   readonly bufferTimeoutMs: number;
   /** How often watermarks are emitted; 0: only with records. */
   readonly autoWatermarkIntervalMs: number;
-  /** Checkpoints are taken, also after the end of the input. */
-  readonly hasFinalCheckpoint: boolean;
 }
 
 export function taskSettings(jobGraph: JobGraph): TaskSettings {
   const configuration = Configuration.of(jobGraph.configuration);
-  const intervalMs = configuration.get(stateOptions.checkpointInterval) ?? 0;
   return {
     codegen: configuration.get(jobOptions.codegen) === 'on',
     objectReuse: configuration.get(jobOptions.objectReuse),
     freezeRecords: configuration.get(jobOptions.freezeRecords),
-    hasFinalCheckpoint: intervalMs > 0 && configuration.get(stateOptions.checkpointsAfterFinish),
     bufferTimeoutMs: configuration.get(jobOptions.bufferTimeoutEnabled) ? configuration.get(jobOptions.bufferTimeoutInterval) : -1,
     autoWatermarkIntervalMs: configuration.get(jobOptions.autoWatermarkInterval),
   };

@@ -23,7 +23,7 @@ class World {
 
   constructor(attempts: number) {
     const restartStrategy = restartStrategyOf(attempts === 0 ? { kind: 'none' } : { kind: 'fixed-delay', attempts, delayMs: 1 }, () => 0.5);
-    this.core = new SchedulerCore({ jobGraph: lineGraph(1, [2, 1]), executionGraphId: 'e', restartStrategy, restoreOf: () => null, slotRequestTimeoutMs: 1 }, 0);
+    this.core = new SchedulerCore({ jobGraph: lineGraph(1, [2, 1]), executionGraphId: 'e', restartStrategy, restoreOf: () => null, hasFinalCheckpoint: false, slotRequestTimeoutMs: 1 }, 0);
   }
 
   apply(event: SchedulerEvent): readonly SchedulerEffect[] {
