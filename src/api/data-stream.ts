@@ -84,6 +84,7 @@ export class DataStream<T> {
   /** Event time by a strategy: timestamps, and watermarks instead of those from upstream. Best right behind the source. */
   assignTimestampsAndWatermarks(strategy: WatermarkStrategy<T>): SingleOutputStream<T> {
     const { data, functions: user } = strategy;
+    if (data.alignment !== null) throw planError('withWatermarkAlignment is for sources, which can pause: give the strategy to fromSource');
     return this.transform('Timestamps/Watermarks', { kind: 'watermarks', data, user }, this.type);
   }
 

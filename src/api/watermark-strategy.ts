@@ -32,18 +32,18 @@ export class WatermarkStrategy<T = unknown> {
   /** A record comes at most so much later than one with a greater timestamp; what comes later still is late. */
   static forBoundedOutOfOrderness<T = unknown>(outOfOrderness: Duration): WatermarkStrategy<T> {
     const outOfOrdernessMs = wholeMs(outOfOrderness, 'forBoundedOutOfOrderness');
-    return new WatermarkStrategy<T>({ generator: 'bounded', outOfOrdernessMs, idlenessMs: null, assigns: false }, null, null);
+    return new WatermarkStrategy<T>(dataOf('bounded', outOfOrdernessMs), null, null);
   }
 
   /** Watermarks of a generator of one's own; `create` is called for each subtask (of a source: for each split). */
   static forGenerator<T>(create: () => WatermarkGenerator<T>): WatermarkStrategy<T> {
     if (typeof create !== 'function') throw planError('forGenerator needs a function that makes a generator');
-    return new WatermarkStrategy<T>({ generator: 'custom', outOfOrdernessMs: 0, idlenessMs: null, assigns: false }, null, create);
+    return new WatermarkStrategy<T>(dataOf('custom', 0), null, create);
   }
 
   /** None but at the end of a bounded input: for programs of processing time. */
   static noWatermarks<T = unknown>(): WatermarkStrategy<T> {
-    return new WatermarkStrategy<T>({ generator: 'none', outOfOrdernessMs: 0, idlenessMs: null, assigns: false }, null, null);
+    return new WatermarkStrategy<T>(dataOf('none', 0), null, null);
   }
 
   /** The event time of a record, whole ms since the epoch. Without it records keep the timestamps that their source gave them. */
@@ -59,6 +59,19 @@ export class WatermarkStrategy<T = unknown> {
     return new WatermarkStrategy<T>({ ...this.data, idlenessMs }, this.assigner, this.create);
   }
 
+  /**
+   * Sources of one group stay together: one that is ahead of the slowest by more than `driftMax` pauses, so that what waits for
+   * the slowest does not pile up in state. For `fromSource`.
+   */
+  withWatermarkAlignment(group: string, driftMax: Duration, updateInterval: Duration = '1 s'): WatermarkStrategy<T> {
+    const driftMsMax = wholeMs(driftMax, 'withWatermarkAlignment');
+    const updateIntervalMs = wholeMs(updateInterval, 'withWatermarkAlignment: updateInterval');
+    if (group === '') throw planError('withWatermarkAlignment: the group needs a name');
+    if (updateIntervalMs === 0) throw planError('withWatermarkAlignment: the update interval must be above 0');
+    const alignment = { group, driftMsMax, updateIntervalMs };
+    return new WatermarkStrategy<T>({ ...this.data, alignment }, this.assigner, this.create);
+  }
+
   /** @internal */
   get functions(): WatermarkFunctions {
     return {
@@ -66,6 +79,10 @@ export class WatermarkStrategy<T = unknown> {
       createGenerator: this.create as (() => WatermarkGenerator<unknown>) | null,
     };
   }
+}
+
+function dataOf(generator: WatermarkData['generator'], outOfOrdernessMs: number): WatermarkData {
+  return { generator, outOfOrdernessMs, idlenessMs: null, assigns: false, alignment: null };
 }
 
 function wholeMs(duration: Duration, option: string): number {

@@ -28,6 +28,13 @@ export interface WatermarkGenerator<T> {
 }
 
 
+/** Sources of a group that are ahead of the slowest by more than `driftMsMax` pause. */
+export interface WatermarkAlignmentData extends JsonObject {
+  readonly group: string;
+  readonly driftMsMax: number;
+  readonly updateIntervalMs: number;
+}
+
 /** The plain half of a strategy. */
 export interface WatermarkData extends JsonObject {
   /** `bounded`: the greatest timestamp so far, minus `outOfOrdernessMs`, minus 1. */
@@ -36,6 +43,8 @@ export interface WatermarkData extends JsonObject {
   /** Idle after so long without a record. */
   readonly idlenessMs: number | null;
   readonly assigns: boolean;
+  /** At sources only. */
+  readonly alignment: WatermarkAlignmentData | null;
 }
 
 /** The user's half. */

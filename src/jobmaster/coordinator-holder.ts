@@ -16,6 +16,7 @@ import {
   type CoordinatorMaker,
   type OperatorCoordinator,
 } from './operator-coordinator.ts';
+import { WatermarkAlignment } from './watermark-alignment.core.ts';
 
 export interface CoordinatorHolderOptions {
   readonly jobGraph: JobGraph;
@@ -34,6 +35,8 @@ interface Held {
   heldBack: (() => void)[] | null;
 }
 
+type ReportedWatermark = OperatorEventBody & { readonly kind: 'watermarkReported' };
+
 /** Snapshots of coordinators, by operator id. */
 export type CoordinatorSnapshots = ReadonlyMap<OperatorId, JsonValue>;
 
@@ -41,6 +44,7 @@ export class CoordinatorHolder {
   private readonly options: CoordinatorHolderOptions;
   /** By node id. */
   private readonly held: ReadonlyMap<number, Held>;
+  private readonly alignment = new WatermarkAlignment();
   /** The checkpoint whose snapshots are being taken. */
   private snapshotId: number | null = null;
 
@@ -58,6 +62,7 @@ export class CoordinatorHolder {
       this.guard(() => {
         held.coordinator?.close();
         held.heldBack = null;
+        this.alignment.forget(held.place.operator.nodeId);
         held.coordinator = this.make(held, restored.get(held.place.operator.operatorId) ?? null);
         held.coordinator?.start();
       });
@@ -65,12 +70,16 @@ export class CoordinatorHolder {
   }
 
   onOperatorEvent(event: OperatorEvent): void {
-    this.guard(() => this.held.get(event.nodeId)?.coordinator?.onOperatorEvent(event));
+    const held = this.held.get(event.nodeId);
+    if (held !== undefined && event.body.kind === 'watermarkReported') this.align(held, event, event.body);
+    else this.guard(() => held?.coordinator?.onOperatorEvent(event));
   }
 
   onSubtaskFailed(vertexId: JobVertexId, subtaskIndex: number, reason: ErrorInfo): void {
     for (const { place, coordinator } of this.held.values()) {
-      if (place.vertex.id === vertexId) this.guard(() => coordinator?.onSubtaskFailed(subtaskIndex, reason));
+      if (place.vertex.id !== vertexId) continue;
+      this.alignment.forget(place.operator.nodeId, subtaskIndex);
+      this.guard(() => coordinator?.onSubtaskFailed(subtaskIndex, reason));
     }
   }
 
@@ -111,6 +120,12 @@ export class CoordinatorHolder {
 
   close(): void {
     for (const { coordinator } of this.held.values()) coordinator?.close();
+  }
+
+  private align(held: Held, { nodeId, subtaskIndex }: OperatorEvent, report: ReportedWatermark): void {
+    const { group, timestampMs, driftMsMax } = report;
+    const timestampMsMax = this.alignment.report({ nodeId, subtaskIndex, group, timestampMs, driftMsMax });
+    this.options.send({ vertexId: held.place.vertex.id, subtaskIndex, nodeId }, { kind: 'watermarkAlignment', timestampMsMax });
   }
 
   private make(held: Held, restored: JsonValue | null): OperatorCoordinator | null {

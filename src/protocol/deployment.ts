@@ -109,6 +109,8 @@ export type OperatorEventBody =
   | { readonly kind: 'splitRequest' }
   | { readonly kind: 'splitFinished'; readonly splitId: string }
   | { readonly kind: 'sourceEvent'; readonly event: JsonValue }
+  /** How far a source of an alignment group is; answered by `watermarkAlignment`. */
+  | { readonly kind: 'watermarkReported'; readonly group: string; readonly timestampMs: number; readonly driftMsMax: number }
   /** The task has no input left and waits for its final checkpoint. */
   | { readonly kind: 'endOfData' }
   /** Collected results; `sequence` counts batches from 0 and is acknowledged, so at most a window is in flight. */
@@ -116,4 +118,6 @@ export type OperatorEventBody =
   // coordinator → reader
   | { readonly kind: 'addSplits'; readonly splits: readonly JsonValue[] }
   | { readonly kind: 'noMoreSplits' }
+  /** The source pauses while its watermark is above. */
+  | { readonly kind: 'watermarkAlignment'; readonly timestampMsMax: number }
   | { readonly kind: 'collectedAck'; readonly sequence: number };

@@ -82,6 +82,7 @@ const execution = fieldsOf<ExecutionReport>({
 /** What readers send; the other kinds of event go the other way. */
 const readerEvent = kindOf({
   readerRegistered: {}, splitRequest: {}, splitFinished: { splitId: name }, sourceEvent: { event: anything }, endOfData: {},
+  watermarkReported: { group: name, timestampMs: within(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER), driftMsMax: count },
   collected: { sequence: count, values: listOf(anything) },
 });
 

@@ -32,7 +32,7 @@ export interface SourceSurroundings {
   wake(): void;
   fail(thrown: unknown): void;
   /** Null: the source makes no event time. */
-  readonly time: Omit<SourceTimeOptions, 'wake' | 'heldSplits'> | null;
+  readonly time: Omit<SourceTimeOptions, 'wake' | 'report' | 'heldSplits'> | null;
 }
 
 const LAST_WATERMARK: StreamEvent = { kind: 'watermark', timestampMs: MAX_WATERMARK };
@@ -58,7 +58,12 @@ export class SourceInput implements RunnerInput {
     this.reader = reader;
     this.around = around;
     const heldSplits = () => this.reader.snapshot().map(({ id }) => id);
-    this.watermarks = around.time === null ? null : new SourceWatermarks({ ...around.time, wake: () => around.wake(), heldSplits });
+    this.watermarks = around.time === null ? null : new SourceWatermarks({
+      ...around.time,
+      wake: () => around.wake(),
+      report: (timestampMs, { group, driftMsMax }) => around.send({ kind: 'watermarkReported', group, timestampMs, driftMsMax }),
+      heldSplits,
+    });
   }
 
   /** Events that belong within the last batch. */
@@ -78,7 +83,7 @@ export class SourceInput implements RunnerInput {
     if (this.stage === 'watermarkSent') return 'end';
     if (this.watermarks !== null && this.takeWatermark(this.watermarks)) return 'event';
     if (this.stage === 'ended') return this.sendLastWatermark();
-    if (this.isWaiting) return 'nothing';
+    if (this.isWaiting || this.watermarks?.isAhead === true) return 'nothing';
     batch.length = 0;
     const result = this.pollReader(batch);
     if (result === 'end') this.stage = 'ended';
@@ -164,6 +169,9 @@ export class SourceInput implements RunnerInput {
         return this.reader.noMoreSplits();
       case 'sourceEvent':
         return this.reader.onEvent?.(body.event as JsonValue);
+      case 'watermarkAlignment':
+        return this.watermarks?.onAlignment(body.timestampMsMax);
+      case 'watermarkReported':
       case 'readerRegistered':
       case 'splitRequest':
       case 'splitFinished':

@@ -15,8 +15,9 @@ import type { Clock, Timer } from '../base/ports.ts';
 import { CombinedWatermark } from '../exchange/combined-watermark.core.ts';
 import type { StreamEvent } from '../exchange/contract.ts';
 import type { ValveOutput } from '../exchange/watermark-valve.core.ts';
+import { MAX_WATERMARK, NO_TIMESTAMP } from '../graph/functions.ts';
 import type { RecordBatch } from '../graph/functions.ts';
-import type { TimestampAssigner, WatermarkSpec } from '../graph/watermarks.ts';
+import type { TimestampAssigner, WatermarkAlignmentData, WatermarkSpec } from '../graph/watermarks.ts';
 import { MAX_TIMESTAMP_CELL, notATimestamp, RECORDS_CELL, WatermarkTracker } from '../operators/watermark-tracker.ts';
 
 /** An event that belongs behind so many records of a batch. */
@@ -36,6 +37,8 @@ export interface SourceTimeOptions {
   readonly clock: Clock;
   /** Makes the task poll. */
   wake(): void;
+  /** Tells the JobManager how far the source is. */
+  report(timestampMs: number, alignment: WatermarkAlignmentData): void;
   /** Ids of the splits that the reader holds. */
   heldSplits(): readonly string[];
 }
@@ -63,22 +66,32 @@ export class SourceWatermarks {
   /** When the interval was over; null while it is not. */
   private dueMs: number | null = null;
   private isIdle = false;
+  private lastPeriodMs: number;
+  private emittedMs = NO_TIMESTAMP;
+  private reports: Timer | null = null;
+  /** The greatest watermark at which the source goes on reading. */
+  private alignedMsMax = MAX_WATERMARK;
 
   constructor(options: SourceTimeOptions) {
     this.options = options;
+    this.lastPeriodMs = options.clock.monotonicMs();
     this.assignAll = assignAllOf(options.spec.functions.timestampMs, options.codegen);
     this.track(ALL);
   }
 
-  /** Begins the first interval. */
   start(): void {
-    const { generator, idlenessMs } = this.options.spec.data;
-    const { clock, intervalMs } = this.options;
-    if (intervalMs === 0 || (generator === 'none' && idlenessMs === null)) return;
-    this.alarm = clock.after(intervalMs, () => {
-      this.dueMs = clock.monotonicMs();
-      this.options.wake();
-    });
+    const { clock, spec: { data: { alignment } } } = this.options;
+    if (alignment !== null) this.reports = clock.every(alignment.updateIntervalMs, () => this.report());
+    this.setAlarm();
+  }
+
+  /** Whether the source is to wait for others of its alignment group. */
+  get isAhead(): boolean {
+    return this.emittedMs > this.alignedMsMax;
+  }
+
+  onAlignment(timestampMsMax: number): void {
+    this.alignedMsMax = timestampMsMax;
   }
 
   /** An event that is due before the next batch. */
@@ -109,6 +122,8 @@ export class SourceWatermarks {
   end(): StreamEvent | null {
     this.close();
     this.events = [];
+    this.emittedMs = MAX_WATERMARK;
+    this.report(); // Nobody waits for a source that has ended.
     if (!this.isIdle) return null;
     this.isIdle = false;
     return { kind: 'status', idle: false };
@@ -116,7 +131,23 @@ export class SourceWatermarks {
 
   close(): void {
     this.alarm?.cancel();
+    this.reports?.cancel();
     this.dueMs = null;
+  }
+
+  private report(): void {
+    const { alignment } = this.options.spec.data;
+    if (alignment !== null) this.options.report(this.isIdle ? MAX_WATERMARK : this.emittedMs, alignment);
+  }
+
+  private setAlarm(): void {
+    const { generator, idlenessMs } = this.options.spec.data;
+    const { clock, intervalMs } = this.options;
+    if (intervalMs === 0 || (generator === 'none' && idlenessMs === null)) return;
+    this.alarm = clock.after(intervalMs, () => {
+      this.dueMs = clock.monotonicMs();
+      this.options.wake();
+    });
   }
 
   private generate(tracker: WatermarkTracker, { values, timestampsMs, length }: RecordBatch): void {
@@ -127,8 +158,10 @@ export class SourceWatermarks {
     this.dueMs = null;
     const nowMs = this.options.clock.monotonicMs();
     if (!this.options.isSequential) this.dropFinished();
-    for (const tracker of this.trackers.values()) tracker.onPeriod(nowMs, nowMs - dueMs);
-    this.start();
+    const pausedMs = nowMs - (this.isAhead ? this.lastPeriodMs : dueMs); // Who waits for others is not idle.
+    this.lastPeriodMs = nowMs;
+    for (const tracker of this.trackers.values()) tracker.onPeriod(nowMs, pausedMs);
+    this.setAlarm();
   }
 
   private dropFinished(): void {
@@ -171,6 +204,7 @@ export class SourceWatermarks {
   private put(outputs: readonly ValveOutput[]): void {
     for (const event of outputs) {
       if (event.kind === 'status') this.isIdle = event.idle;
+      else this.emittedMs = event.timestampMs;
       if (this.found !== null) {
         this.found.push({ behind: this.seen, event });
         continue;

@@ -206,7 +206,11 @@ test('a strategy is checked as the program is built, and keeps the type of its s
   t.throws(() => WatermarkStrategy.forBoundedOutOfOrderness(0.5), { message: /0.5 ms is not a whole number of ms/ });
   t.throws(() => WatermarkStrategy.noWatermarks().withIdleness(0), { message: /withIdleness: the timeout must be above 0/ });
   t.throws(() => WatermarkStrategy.forGenerator(null as never), { message: /forGenerator needs a function/ });
+  t.throws(() => WatermarkStrategy.noWatermarks().withWatermarkAlignment('', 1), { message: /the group needs a name/ });
+  t.throws(() => WatermarkStrategy.noWatermarks().withWatermarkAlignment('g', 1, 0), { message: /the update interval must be above 0/ });
   const environment = StreamExecutionEnvironment.createLocalEnvironment();
+  const aligned = WatermarkStrategy.forMonotonousTimestamps<number>().withWatermarkAlignment('g', '1 s');
+  t.throws(() => environment.fromElements(1).assignTimestampsAndWatermarks(aligned), { message: /withWatermarkAlignment is for sources/ });
   const doubled = environment.fromElements(3, 1, 2)
     .assignTimestampsAndWatermarks(WatermarkStrategy.forMonotonousTimestamps())
     .assignTimestampsAndWatermarks(WatermarkStrategy.noWatermarks<number>().withTimestampAssigner((n) => n * 1000))

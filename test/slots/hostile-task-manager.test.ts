@@ -118,6 +118,6 @@ test('the answer names the field that is wrong', async (t) => {
   t.is(await faultOf('taskStateChanged', { job: 'j', generation: 1, attempt: 't', reportJson: { ...REPORT, state: 'GONE' } }),
     'BAD_REQUEST: report.state: expected one of CREATED, SCHEDULED, DEPLOYING, INITIALIZING, RUNNING, CANCELING, RECONCILING, FINISHED, CANCELED, FAILED, found "GONE"');
   t.is(await faultOf('operatorEvent', { ...MESSAGES[3]?.[1], bodyJson: { kind: 'addSplits', splits: [] } }),
-    'BAD_REQUEST: event.kind: expected one of readerRegistered, splitRequest, splitFinished, sourceEvent, endOfData, collected, found "addSplits"');
+    'BAD_REQUEST: event.kind: expected one of readerRegistered, splitRequest, splitFinished, sourceEvent, endOfData, watermarkReported, collected, found "addSplits"');
   t.is(await faultOf('fetchArtifact', MESSAGES[4]?.[1] ?? {}), 'BAD_REQUEST: fetchArtifact: offset -1');
 });

@@ -58,6 +58,7 @@ type Mode = { readonly codegen: boolean; readonly isSequential: boolean };
 /** A source, and what leaves it. */
 class Bench {
   readonly emitted: unknown[] = [];
+  readonly reported: number[] = [];
   readonly reader = new ScriptedReader();
   private readonly clock = new ManualClock();
   private readonly input: SourceInput;
@@ -68,7 +69,7 @@ class Bench {
     const spec = { data: strategy.data, functions: strategy.functions };
     this.input = new SourceInput(this.reader, {
       name: 'Source: numbers',
-      send: () => undefined,
+      send: (body) => void (body.kind === 'watermarkReported' && this.reported.push(body.timestampMs)),
       wake: () => undefined,
       fail: (thrown) => { throw thrown; },
       time: { spec, intervalMs: INTERVAL_MS, clock: this.clock, ...mode },
@@ -99,6 +100,11 @@ class Bench {
       this.clock.advanceTo((this.nowMs += INTERVAL_MS), () => undefined);
       await this.settle();
     }
+  }
+
+  async align(timestampMsMax: number): Promise<void> {
+    this.input.onEvent({ kind: 'watermarkAlignment', timestampMsMax });
+    await this.settle();
   }
 
   async drain(): Promise<void> {
@@ -216,6 +222,28 @@ for (const codegen of [true, false]) {
     t.deepEqual(bench.emitted.slice(3), ['w9', 'idle'], 'b is idle, and then a is');
     await bench.end();
     t.deepEqual(bench.emitted.slice(5), ['active', `w${MAX_WATERMARK}`, 'end']);
+  });
+
+  test(`a source that is ahead of its group waits, and is not idle meanwhile, codegen ${codegen}`, async (t) => {
+    const strategy = byValue.withIdleness(INTERVAL_MS).withWatermarkAlignment('g', 50, INTERVAL_MS);
+    const bench = await new Bench(strategy, together).start('a');
+    await bench.give('a', 100);
+    await bench.tick();
+    await bench.tick();
+    t.is(bench.reported.at(-1), 99);
+    await bench.align(60);
+    await bench.give('a', 110);
+    await bench.tick(9);
+    t.deepEqual(bench.emitted, [100, 'w99'], 'nothing is read');
+    t.is(bench.reported.at(-1), 99, 'nor reported as idle');
+    await bench.align(99);
+    await bench.tick();
+    t.deepEqual(bench.emitted, [100, 'w99', 110, 'w109']);
+    await bench.end();
+    t.deepEqual(bench.emitted.slice(4), [], 'the end waits too');
+    await bench.align(200);
+    t.deepEqual(bench.emitted.slice(4), [`w${MAX_WATERMARK}`, 'end']);
+    t.is(bench.reported.at(-1), MAX_WATERMARK);
   });
 
   test(`an idle source that is drained is heard, codegen ${codegen}`, async (t) => {

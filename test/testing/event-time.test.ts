@@ -54,6 +54,19 @@ for (const codegen of ['on', 'off']) {
     t.is(fired.length, 20);
   });
 
+  test(`aligned sources stay together, codegen ${codegen}`, async (t) => {
+    const env = environment(codegen);
+    const aligned = byIndex.withWatermarkAlignment('both', 1000, 5);
+    const source = (name: string, ratePerSecond: number) =>
+      env.fromSource(dataGenerator({ generate: (index) => index, ratePerSecond }), aligned, name).map((n) => [name, n] as const);
+    const farthest: Record<string, number> = { slow: 0, fast: 0 };
+    for await (const [name, n] of source('slow', 400).union(source('fast', 20_000)).executeAndCollect()) {
+      farthest[name] = Math.max(farthest[name]!, n);
+      if (farthest['slow']! >= 300) break;
+    }
+    t.true(farthest['fast']! < 7500, `of 15 000 without alignment: ${farthest['fast']}`);
+  });
+
   test(`the end of a bounded source fires what is left, codegen ${codegen}`, async (t) => {
     const env = environment(codegen);
     const fired: number[] = [];
