@@ -1,5 +1,5 @@
 /** Checkpoints from end to end: a failure, a lost TaskManager, a rescale; every record counts exactly once. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,6 +27,7 @@ class Counting {
   /** Set by the test: the next record fails. */
   failNext = false;
   failures = 0;
+  beforeFailure: () => void = () => undefined;
 
   program(count: number, ratePerSecond: number) {
     return job({ name: 'counts' }, (env) => {
@@ -45,6 +46,7 @@ class Counting {
     if (!this.failNext) return record;
     this.failNext = false;
     this.failures += 1;
+    this.beforeFailure();
     throw new Error('planned');
   }
 
@@ -93,6 +95,40 @@ test('A lost TaskManager: another takes over from the newest checkpoint', async 
   await running.result();
   t.is(counting.total(), 3000);
 });
+
+test('A flipped byte in the newest checkpoint is named, and the job goes on from the one before', async (t) => {
+  const directory = await temporary(t);
+  const log: string[] = [];
+  const write = (message: string, cause?: unknown): void => void log.push(`${message} ${cause instanceof Error ? cause.message : ''}`);
+  const logger = { trace: write, debug: write, info: write, warn: write, error: write, isEnabled: () => true };
+  await using cluster = await MiniCluster.start({
+    slots: 2, loggers: { logger: () => logger },
+    configuration: {
+      ...CONFIGURATION, 'parallelism.default': '2', 'execution.checkpointing.dir': directory, 'state.checkpoints.num-retained': '3',
+      'execution.checkpointing.data-inline-threshold': '0 b',
+    },
+  });
+  const counting = new Counting();
+  const running = await cluster.submit(counting.program(3000, 3000));
+  await eventually(() => completed(cluster, running.jobId) >= 3);
+  let damaged = '';
+  counting.beforeFailure = () => (damaged = damageNewest(join(directory, running.jobId)));
+  counting.failNext = true;
+  await running.result();
+  t.is(counting.total(), 3000);
+  t.true(log.some((line) => /^Checkpoint \d+ located at .* cannot be restored; trying the one before it\./.test(line) && line.includes(damaged)), damaged);
+});
+
+/** Flips a byte of a file that the newest complete checkpoint refers to; answers its path. */
+function damageNewest(jobDirectory: string): string {
+  const numbers = readdirSync(jobDirectory).filter((name) => existsSync(join(jobDirectory, name, '_metadata'))).map((name) => Number(name.slice(4)));
+  const metadata = readFileSync(join(jobDirectory, `chk-${Math.max(...numbers)}`, '_metadata'), 'utf8');
+  const [, path = ''] = /"path":"file:([^"]*\/shared\/[^"]*)"/.exec(metadata) ?? [];
+  const bytes = readFileSync(path);
+  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+  writeFileSync(path, bytes);
+  return path;
+}
 
 test('Stopped with a savepoint and started from it at another parallelism, nothing is lost and nothing counts twice', async (t) => {
   const directory = await temporary(t);
