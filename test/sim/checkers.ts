@@ -27,6 +27,7 @@ export class Checkers {
     this.slotExclusive();
     for (const jobId of jobIds) this.statesOnlyAdvance(this.cluster.jobManager.job(jobId));
     this.noLastingTwins();
+    for (const violation of this.cluster.ledger.violations) this.report(violation);
   }
 
   /** At the end, everything healed and time given. */

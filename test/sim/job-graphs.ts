@@ -32,9 +32,16 @@ export function lineGraph(plan: JobPlan, random: SeededRandom, submittedAtMs: nu
     name: `line of ${plan.vertices} at ${plan.parallelism}`,
     program: { kind: 'registered', id: 'simulated' },
     args: {},
-    configuration: plan.restartAttempts === 0
-      ? {}
-      : { 'restart-strategy.type': 'fixed-delay', 'restart-strategy.fixed-delay.attempts': String(plan.restartAttempts), 'restart-strategy.fixed-delay.delay': '200 ms' },
+    configuration: {
+      ...(plan.restartAttempts === 0 ? { 'restart-strategy.type': 'none' } : {
+        'restart-strategy.type': 'fixed-delay', 'restart-strategy.fixed-delay.attempts': String(plan.restartAttempts),
+        'restart-strategy.fixed-delay.delay': '200 ms',
+      }),
+      ...(plan.checkpointIntervalMs === null ? {} : {
+        'execution.checkpointing.interval': `${plan.checkpointIntervalMs} ms`, 'execution.checkpointing.timeout': '3 s',
+        'execution.checkpointing.tolerable-failed-checkpoints': '3',
+      }),
+    },
     plan: { nodes: [], edges: [], configuration: {} },
     planDigest: random.hex(32) as PlanDigest,
     vertices,

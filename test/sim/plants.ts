@@ -1,4 +1,5 @@
 /** Planted bugs: each breaks one line of the control plane, and the simulator must notice. */
+import { CheckpointCoordinator } from '../../src/jobmaster/checkpoint-coordinator.ts';
 import { JobMaster } from '../../src/jobmaster/job-master.ts';
 import { ResourceManager } from '../../src/slots/resource-manager.ts';
 import { TaskManagerSession } from '../../src/slots/task-manager-session.ts';
@@ -23,6 +24,8 @@ export const PLANTS: Readonly<Record<string, () => () => void>> = {
   cancelForgotten: () => replace(TaskManagerSession.prototype, 'cancelTask', () => Promise.resolve()),
   /** A slot whose worker died keeps its tasks as they were. */
   deadWorkerIgnored: () => replace(TaskExecutorCore.prototype, 'workerExited', () => []),
+  /** New attempts begin empty although there is a checkpoint. */
+  restoreForgotten: () => replace(CheckpointCoordinator.prototype, 'restoreOf', () => null),
   /** A freed slot leaves its tasks running. */
   freedSlotKeepsRunning: () => replace(TaskExecutorCore.prototype, 'replaceWorker', () => []),
 };

@@ -18,6 +18,8 @@ export interface JobPlan {
   /** Null: not cancelled by anybody. */
   readonly cancelAfterMs: number | null;
   readonly restartAttempts: number;
+  /** Null: no checkpoints. */
+  readonly checkpointIntervalMs: number | null;
 }
 
 /** One fault, drawn in advance so that it does not depend on what happened before. */
@@ -58,12 +60,14 @@ export function drawScenario(seed: number): Scenario {
     vertices: random.int(1, 3),
     cancelAfterMs: isEndless || random.chance(0.4) ? random.int(0, 8_000) : null,
     restartAttempts: random.chance(0.5) ? random.int(1, 3) : 0,
+    checkpointIntervalMs: random.chance(0.6) ? random.int(100, 2000) : null,
   }));
   const behaviour: TaskBehaviour = {
     lifeMs: isEndless ? null : [10, random.int(20, 8_000)],
     failureChance: random.chance(0.3) ? 0.2 : 0,
     deafChance: random.chance(0.2) ? 0.3 : 0,
     slotDeathChance: random.chance(0.2) ? 0.1 : 0,
+    declineChance: random.chance(0.2) ? 0.05 : 0,
   };
   return { seed, taskManagers, slots, jobs, faults, behaviour };
 }

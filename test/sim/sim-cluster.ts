@@ -7,6 +7,7 @@ import { FileSystems } from '../../src/storage/file-system.ts';
 import { localFileSystems } from '../../src/storage/local-files.ts';
 import { TaskManager, type TaskManagerOptions } from '../../src/task/task-manager.ts';
 import { idleBroker } from '../testing/scripted-slots.ts';
+import { CheckpointLedger } from './checkpoint-ledger.ts';
 import { SeededRandom } from './seeded-random.ts';
 import type { Scenario } from './scenario.ts';
 import { SimHost } from './sim-host.ts';
@@ -40,6 +41,7 @@ export class SimCluster {
   readonly network: SimNetwork;
   /** Tasks that run now, anywhere. */
   readonly live = new Set<LiveTask>();
+  readonly ledger = new CheckpointLedger();
   jobManager!: JobManager;
   private readonly scenario: Scenario;
   private readonly random: SeededRandom;
@@ -78,7 +80,7 @@ export class SimCluster {
   async startTaskManager(index: number): Promise<void> {
     const resourceId = `tm-${index}-${++this.lives}`;
     const host = this.host(this.hostOf(index));
-    const slots = new SimSlotHost({ clock: this.clock, random: this.random.fork(), behaviour: this.scenario.behaviour, live: this.live, resourceId });
+    const slots = new SimSlotHost({ clock: this.clock, random: this.random.fork(), behaviour: this.scenario.behaviour, live: this.live, ledger: this.ledger, resourceId });
     const taskManager = await TaskManager.start({
       ports: host.ports,
       transport: host.transport,

@@ -2,9 +2,11 @@
  * Slots without threads: a deployed task lives a scripted life on virtual time. Each host draws from its own
  * stream of chance, so a task's life does not depend on what other parts of the scenario draw.
  */
+import type { CheckpointOptions } from '../../src/protocol/checkpoint.ts';
 import type { ErrorInfo } from '../../src/protocol/errors.ts';
 import type { ExecutionAttemptId } from '../../src/protocol/ids.ts';
 import type { FromSlot, SlotDeployment, SlotHandle, SlotHost, SlotListener, ToSlot } from '../../src/task/slot-protocol.ts';
+import type { CheckpointLedger } from './checkpoint-ledger.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { VirtualClock } from './virtual-time.ts';
 
@@ -17,6 +19,8 @@ export interface TaskBehaviour {
   readonly deafChance: number;
   /** The slot's thread dies under the task. */
   readonly slotDeathChance: number;
+  /** The task declines a checkpoint. */
+  readonly declineChance: number;
 }
 
 /** A task that runs now, as checkers see it. */
@@ -25,6 +29,8 @@ export interface LiveTask {
   readonly slotIndex: number;
   readonly task: SlotDeployment;
   isRunning: boolean;
+  /** A barrier reaches the task, once for each checkpoint. */
+  readonly takeBarrier: (checkpointId: number, options: CheckpointOptions) => void;
 }
 
 const NO_METRICS = { numRecordsIn: 0, numRecordsOut: 0, numBytesIn: 0, numBytesOut: 0, busyTimeMs: 0, idleTimeMs: 0, backPressuredTimeMs: 0 };
@@ -37,9 +43,13 @@ export class SimSlotHost implements SlotHost {
   private readonly behaviour: TaskBehaviour;
   private readonly live: Set<LiveTask>;
   private readonly resourceId: string;
+  readonly ledger: CheckpointLedger;
   private isDead = false;
 
-  constructor(parts: { clock: VirtualClock; random: SeededRandom; behaviour: TaskBehaviour; live: Set<LiveTask>; resourceId: string }) {
+  constructor(parts: {
+    clock: VirtualClock; random: SeededRandom; behaviour: TaskBehaviour; live: Set<LiveTask>; ledger: CheckpointLedger; resourceId: string;
+  }) {
+    this.ledger = parts.ledger;
     this.clock = parts.clock;
     this.random = parts.random;
     this.behaviour = parts.behaviour;
@@ -65,10 +75,23 @@ export class SimSlotHost implements SlotHost {
     });
   }
 
-  begin(task: SlotDeployment, slotIndex: number): LiveTask {
-    const live = { resourceId: this.resourceId, slotIndex, task, isRunning: false };
+  begin(task: SlotDeployment, slotIndex: number, takeBarrier: LiveTask['takeBarrier']): LiveTask {
+    const live = { resourceId: this.resourceId, slotIndex, task, isRunning: false, takeBarrier };
     this.live.add(live);
+    this.ledger.deployed(task);
     return live;
+  }
+
+  /** A source let the barrier go: it reaches every task that runs in the same generation, wherever it is. */
+  barrier({ deployment }: SlotDeployment, checkpointId: number, options: CheckpointOptions): void {
+    for (const { task, isRunning, takeBarrier } of this.live) {
+      const { jobId, generation } = task.deployment;
+      if (isRunning && jobId === deployment.jobId && generation === deployment.generation) takeBarrier(checkpointId, options);
+    }
+  }
+
+  drawDecline(): boolean {
+    return this.random.chance(this.behaviour.declineChance);
   }
 
   end(task: LiveTask): void {
@@ -112,6 +135,37 @@ class SimSlot implements SlotHandle {
     if (this.isGone) return;
     if (message.kind === 'deploy') this.deploy(message.task);
     else if (message.kind === 'cancel') this.host.soon(() => this.cancel(message.attemptId));
+    else if (message.kind === 'triggerCheckpoint') this.trigger(message);
+    else if (message.kind === 'checkpointComplete') this.complete(message.attemptId, message.checkpointId);
+  }
+
+  private trigger({ attemptId, checkpointId, timestampMs, options }: Extract<ToSlot, { kind: 'triggerCheckpoint' }>): void {
+    const running = this.tasks.get(attemptId);
+    if (!running) return;
+    const { task } = running.live;
+    this.host.ledger.triggered(task.deployment.jobId, checkpointId, timestampMs, options);
+    this.host.barrier(task, checkpointId, options);
+  }
+
+  private complete(attemptId: ExecutionAttemptId, checkpointId: number): void {
+    const running = this.tasks.get(attemptId);
+    if (running) this.host.ledger.complete(running.live.task, checkpointId);
+  }
+
+  /** Declines, or writes its state and acknowledges. */
+  private snapshot(task: SlotDeployment, checkpointId: number, options: CheckpointOptions): void {
+    const { attemptId, vertexId } = task.deployment;
+    if (this.isGone || !this.tasks.has(attemptId)) return;
+    if (this.host.drawDecline()) return this.send({ kind: 'checkpointDecline', attemptId, checkpointId, error: fault('no snapshot today') });
+    const operators = task.jobGraph.vertices.find(({ id }) => id === vertexId)?.operators ?? [];
+    for (const [file, { operatorId }] of operators.entries()) {
+      const bytes = new Uint8Array(Buffer.from(this.host.ledger.stateOf(task, operatorId, checkpointId)));
+      this.send({ kind: 'checkpointBytes', attemptId, checkpointId, options, file, shared: false, bytes });
+    }
+    this.host.ledger.gave(attemptId, checkpointId);
+    const states = operators.map(({ operatorId }, file) => ({ operatorId, operatorFile: file, keyed: null }));
+    const figures = { startDelayMs: 0, alignmentMs: 0, syncMs: 0, asyncMs: 0, processedBytes: 0 };
+    this.send({ kind: 'checkpointAck', attemptId, checkpointId, options, operators: states, figures });
   }
 
   terminate(): Promise<void> {
@@ -122,7 +176,12 @@ class SimSlot implements SlotHandle {
   private deploy(task: SlotDeployment): void {
     const { attemptId } = task.deployment;
     const fate = this.host.drawFate();
-    const live = this.host.begin(task, this.index);
+    const barriers = new Set<number>();
+    const live = this.host.begin(task, this.index, (checkpointId, options) => {
+      if (barriers.has(checkpointId)) return;
+      barriers.add(checkpointId);
+      this.host.soon(() => this.snapshot(task, checkpointId, options));
+    });
     this.tasks.set(attemptId, { live, isDeaf: fate.isDeaf });
     this.host.soon(() => this.state(attemptId, 'INITIALIZING'));
     this.host.soon(() => {

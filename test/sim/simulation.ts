@@ -14,6 +14,9 @@ export interface SimResult {
   readonly events: number;
   /** How the jobs ended, for the record that rare branches were reached. */
   readonly endings: readonly string[];
+  /** Announcements of completed checkpoints, and attempts that began from one. */
+  readonly completions: number;
+  readonly restores: number;
 }
 
 /** A cut link is healed by `pauseHeal`, or after this. */
@@ -46,7 +49,8 @@ export async function simulate(seed: number): Promise<SimResult> {
   await cluster.clock.runUntil(cluster.clock.monotonicMs() + QUIET_MS, check);
   if (checkers.violations.length === 0) checkers.checkEnd(acknowledged);
   const endings = [...acknowledged].map((jobId) => cluster.jobManager.job(jobId).status);
-  return { seed, violations: checkers.violations, events: cluster.clock.events, endings };
+  const { completions, restores } = cluster.ledger;
+  return { seed, violations: checkers.violations, events: cluster.clock.events, endings, completions, restores };
 }
 
 function scheduleJob(cluster: SimCluster, plan: JobPlan, random: SeededRandom, acknowledged: Set<JobId>): void {
