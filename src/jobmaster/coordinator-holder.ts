@@ -130,7 +130,7 @@ export class CoordinatorHolder {
 
   private make(held: Held, restored: JsonValue | null): OperatorCoordinator | null {
     const { vertex, operator } = held.place;
-    return this.options.make({ ...held.place, restored }, {
+    return this.options.make({ ...held.place, restored: structuredClone(restored) }, {
       sendToSubtask: (subtaskIndex, body) => {
         const send = (): void => this.options.send({ vertexId: vertex.id, subtaskIndex, nodeId: operator.nodeId }, body);
         if (held.heldBack === null) send();
@@ -148,7 +148,7 @@ export class CoordinatorHolder {
       this.guard(() => coordinator.snapshot?.(checkpointId, (state) => {
         if (held.coordinator !== coordinator || this.snapshotId !== checkpointId) return;
         held.heldBack ??= [];
-        taken.set(held.place.operator.operatorId, state);
+        taken.set(held.place.operator.operatorId, structuredClone(state)); // The coordinator may go on changing what it gave.
         resolve();
       }));
     });

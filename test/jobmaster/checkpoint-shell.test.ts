@@ -1,5 +1,5 @@
 /** Checkpoints against real files and scripted TaskManagers: what is on disk when, what is left over, and what a job goes on from. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type Dirent, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -109,8 +109,16 @@ async function temporary(t: ExecutionContext): Promise<string> {
   return directory;
 }
 
+/** Looks again when something is deleted meanwhile. */
 function files(directory: string): string[] {
-  const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
+  let entries: Dirent[] | null = null;
+  while (entries === null) {
+    try {
+      entries = readdirSync(directory, { recursive: true, withFileTypes: true });
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT' || !existsSync(directory)) throw thrown;
+    }
+  }
   return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name).slice(directory.length + 1)).toSorted();
 }
 
@@ -180,6 +188,28 @@ test('After a failure new attempts begin from the newest checkpoint, and so do e
   t.deepEqual(job.enumerators, [null, 1], 'the split that was sent after the checkpoint comes again');
   const texts = job.graph.executions().map((execution) => job.checkpoints.restoreOf(execution)?.operators.flatMap(({ keyed }) => keyed.map(({ data }) => data)));
   t.like(texts, [1, 2, 3].map(() => [{ kind: 'inline', base64: Buffer.from('state 1').toString('base64') }]));
+});
+
+test('What a coordinator changes after its snapshot does not change the snapshot, nor what the next one begins from', async (t) => {
+  const live = ['a'];
+  const restored: unknown[] = [];
+  const nothing = (): void => undefined;
+  const coordinators = new CoordinatorHolder({
+    jobGraph: lineGraph(1, [1]),
+    make: (place) => {
+      restored.push(place.restored);
+      (place.restored as string[] | null)?.push('changed');
+      return { start: nothing, onOperatorEvent: nothing, onSubtaskFailed: nothing, close: nothing, snapshot: (_id, answer) => answer(live) };
+    },
+    send: nothing,
+    fail: ({ message }) => t.fail(message),
+  });
+  coordinators.start(null, new Map());
+  const snapshots = await coordinators.snapshot(1);
+  live.push('b');
+  coordinators.start(null, snapshots);
+  t.deepEqual([...snapshots.values()], [['a']]);
+  t.deepEqual(restored, [null, ['a', 'changed']]);
 });
 
 test('What an enumerator sends after its snapshot is held back until the triggers of that checkpoint are out', async (t) => {
