@@ -2,6 +2,10 @@
  * Slots in worker threads: jobs over rings, and everything that user code can do to its thread. The main
  * thread must stay responsive throughout.
  */
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
@@ -33,6 +37,27 @@ async function startThreads(t: ExecutionContext, mode: string): Promise<RunningJ
 test('two slots exchange records over rings', async (t) => {
   const running = await (await startThreads(t, 'run')).finished();
   t.is(running.accumulators['out.count'], '20000');
+});
+
+test('state of many slices leaves a worker whole, while records flow', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'drey-thread-state-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const running = await startThreads(t, 'keep');
+  await running.until(() => running.states.filter(({ state }) => state === 'RUNNING').length === 4, 'all tasks run');
+  for (let checkpointId = 1; ; checkpointId++) {
+    running.trigger(checkpointId, {
+      kind: 'checkpoint', alignment: 'exactly-once', unaligned: false, alignedTimeoutMs: null, incremental: false, stop: 'no',
+      directory, sharedDirectory: directory, inlineSizeBytesMax: 1000,
+    });
+    const acks = await running.acknowledged(checkpointId);
+    const files = acks.flatMap(({ operators }) => operators).flatMap(({ keyed }) => keyed.map(({ data }) => data));
+    t.is(files.length, 2);
+    for (const data of files) {
+      const bytes = data.kind === 'file' ? readFileSync(data.path) : Buffer.from(data.base64, 'base64');
+      t.is(createHash('sha256').update(bytes).digest('hex'), data.sha256);
+    }
+    if (files.every((data) => data.kind === 'file' && data.sizeBytes > 500_000)) return;
+  }
 });
 
 test('a failure in a worker names the operator and the line of the TypeScript', async (t) => {
