@@ -53,6 +53,10 @@ export class CollectCoordinator implements CollectingCoordinator {
     this.unacknowledged.splice(0, this.unacknowledged.length, ...others);
   }
 
+  subtasksRestarted(): void {
+    this.unacknowledged.length = 0; // Their successors count from 0 again.
+  }
+
   async poll(
     from: number, waitMs: number,
   ): Promise<{ readonly from: number; readonly values: readonly JsonValue[]; readonly ended: boolean }> {

@@ -55,10 +55,14 @@ export class CoordinatorHolder {
     this.held = new Map(places.map((place) => [place.operator.nodeId, { place, coordinator: null, heldBack: null }]));
   }
 
-  /** Makes and starts the coordinators of all vertices, or of `vertices`, from their snapshots. A fault fails the job. */
+  /** Makes and starts the coordinators of all vertices, or anew those of `vertices`, from their snapshots. A fault fails the job. */
   start(vertices: ReadonlySet<JobVertexId> | null, restored: CoordinatorSnapshots): void {
     for (const held of this.held.values()) {
       if (vertices !== null && !vertices.has(held.place.vertex.id)) continue;
+      if (vertices !== null && held.coordinator && isCollecting(held.coordinator)) {
+        held.coordinator.subtasksRestarted();
+        continue;
+      }
       this.guard(() => {
         held.coordinator?.close();
         held.heldBack = null;

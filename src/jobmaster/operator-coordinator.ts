@@ -29,6 +29,8 @@ export interface CollectingCoordinator extends OperatorCoordinator {
   readonly collectId: string;
   /** Values from index `from` on, which forgets those before; waits up to `waitMs` for the first. */
   poll(from: number, waitMs: number): Promise<{ readonly from: number; readonly values: readonly JsonValue[]; readonly ended: boolean }>;
+  /** All of its subtasks begin anew. What has come stays to be polled; what they send again comes again. */
+  subtasksRestarted(): void;
   /** The job is over: nothing more will come. What has come stays to be polled. */
   jobEnded(): void;
 }

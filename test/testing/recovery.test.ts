@@ -49,7 +49,7 @@ class Counting {
     return expected.every((count, key) => this.highest.get(key) === count);
   }
 
-  private pass<T>(record: T): T {
+  pass<T>(record: T): T {
     if (!this.failNext) return record;
     this.failNext = false;
     this.failures += 1;
@@ -138,6 +138,31 @@ function damageNewest(jobDirectory: string): string {
   writeFileSync(path, bytes);
   return path;
 }
+
+test('What was collected before a restart stays, and a source that had finished does not begin again', async (t) => {
+  await using cluster = await MiniCluster.start({ slots: 1, configuration: CONFIGURATION });
+  const counting = new Counting();
+  const program = job({ name: 'two sources' }, (env) => {
+    const few = env.fromElements(-1, -2, -3).uid('few').map((n) => n).uid('few-map');
+    env.fromSource(pacedSource(counting.tap)).uid('numbers').map((n) => counting.pass(n)).uid('map').union(few).collect('all');
+  });
+  const running = await cluster.submit(program);
+  const values: number[] = [];
+  const collecting = (async () => {
+    for await (const value of running.collected('all')) values.push(value as number);
+  })();
+  await eventually(() => values.length > 20 && values.includes(-3));
+  const before = completed(cluster, running.jobId);
+  await eventually(() => completed(cluster, running.jobId) > before + 1);
+  const collected = values.length;
+  counting.failNext = true;
+  await eventually(() => counting.failures === 1 && values.length > collected + 20);
+  counting.tap.isClosed = true;
+  await running.result();
+  await collecting;
+  t.deepEqual(values.filter((n) => n < 0).toSorted((a, b) => b - a), [-1, -2, -3]);
+  t.deepEqual([...new Set(values)].filter((n) => n >= 0).toSorted((a, b) => a - b), Array.from({ length: counting.tap.total }, (_, n) => n));
+});
 
 test('Stopped with a savepoint and started from it at another parallelism, nothing is lost and nothing counts twice', async (t) => {
   const directory = await temporary(t);
