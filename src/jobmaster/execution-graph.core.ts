@@ -57,6 +57,7 @@ export const NO_METRICS: TaskIoMetrics = {
   busyTimeMs: 0,
   idleTimeMs: 0,
   backPressuredTimeMs: 0,
+  currentInputWatermarkMs: null,
 };
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };

@@ -68,6 +68,8 @@ export interface TaskIoMetrics {
   readonly busyTimeMs: number;
   readonly idleTimeMs: number;
   readonly backPressuredTimeMs: number;
+  /** `NO_TIMESTAMP` before the first watermark; null for sources, which have no input. */
+  readonly currentInputWatermarkMs: number | null;
 }
 
 /** An accumulator's value on the wire. Counters merge by addition, histograms bucket by bucket. */

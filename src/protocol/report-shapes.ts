@@ -72,7 +72,7 @@ const execution = fieldsOf<ExecutionReport>({
   error: orNull(error),
   metrics: fieldsOf<TaskIoMetrics>({
     numRecordsIn: figure, numRecordsOut: figure, numBytesIn: figure, numBytesOut: figure,
-    busyTimeMs: figure, idleTimeMs: figure, backPressuredTimeMs: figure,
+    busyTimeMs: figure, idleTimeMs: figure, backPressuredTimeMs: figure, currentInputWatermarkMs: orNull(figure),
   }),
   accumulators: recordOf(accumulator),
   connectedChannels: listOf(name),

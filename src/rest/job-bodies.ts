@@ -3,6 +3,7 @@
  * given. Unknown times are -1, absent state timestamps 0, as in Flink.
  */
 import type { JobDetails, JobOverview, SubtaskDetails, VertexDetails } from '../dispatcher/gateway.ts';
+import { MAX_WATERMARK, NO_TIMESTAMP } from '../graph/functions.ts';
 import { restPlanOf } from '../graph/plan-json.ts';
 import type { AccumulatorValue, TaskIoMetrics } from '../protocol/deployment.ts';
 import type { JsonObject, JsonValue } from '../protocol/json.ts';
@@ -221,6 +222,19 @@ function countStates(states: readonly ExecutionState[]): JsonObject {
   const counts = Object.fromEntries(EXECUTION_STATES.map((state) => [state, 0]));
   for (const state of states) counts[state] = (counts[state] ?? 0) + 1;
   return counts;
+}
+
+/** The watermark of each subtask that has an input. None yet, and the last, are the least and the greatest Java `long`. */
+export function watermarksBody(vertex: VertexDetails): readonly JsonObject[] {
+  return vertex.subtasks.flatMap(({ metrics }, index) => {
+    const watermarkMs = metrics.currentInputWatermarkMs;
+    return typeof watermarkMs === 'number' ? [{ id: `${index}.currentInputWatermark`, value: javaLong(watermarkMs) }] : [];
+  });
+}
+
+function javaLong(watermarkMs: number): string {
+  if (watermarkMs === NO_TIMESTAMP) return String(-(2n ** 63n));
+  return String(watermarkMs === MAX_WATERMARK ? 2n ** 63n - 1n : watermarkMs);
 }
 
 function ioMetricsBody(metrics: readonly TaskIoMetrics[]): JsonObject {

@@ -44,6 +44,7 @@ export function installJobRoutes(server: FastifyInstance, gateway: JobManagerGat
   server.get(
     '/jobs/:jobid/vertices/:vertexid/taskmanagers', ofVertex, ({ params }) => bodies.vertexTaskManagersBody(vertex(params), nowMs()),
   );
+  server.get('/jobs/:jobid/vertices/:vertexid/watermarks', ofVertex, ({ params }) => bodies.watermarksBody(vertex(params)));
   server.get('/jobs/:jobid/vertices/:vertexid/accumulators', ofVertex, ({ params }) => {
     const found = vertex(params);
     return { id: found.id, 'user-accumulators': found.subtasks.flatMap((subtask) => bodies.accumulatorList(subtask.accumulators)) };

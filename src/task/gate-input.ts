@@ -3,6 +3,7 @@
  * into those of one stream. A barrier comes out once it is in on every channel; until then the channels
  * that are ahead are paused (exactly-once), and their producers wait for credit.
  */
+import { NO_TIMESTAMP } from '../graph/functions.ts';
 import type { RecordBatch } from '../graph/functions.ts';
 import { BarrierAligner } from '../exchange/barrier-aligner.core.ts';
 import type { AlignerOutput } from '../exchange/barrier-aligner.core.ts';
@@ -23,6 +24,8 @@ export interface BarrierListener {
 export class GateInput implements RunnerInput {
   readonly gate: InputGate;
   event: StreamEvent | null = null;
+  /** Of the combined stream. */
+  currentWatermarkMs = NO_TIMESTAMP;
   private readonly time: GateTime;
   private readonly aligner: BarrierAligner<BarrierEvent>;
   private listener: BarrierListener | null = null;
@@ -64,6 +67,7 @@ export class GateInput implements RunnerInput {
 
   private takePending(): 'event' {
     this.event = this.pending[0] ?? null;
+    if (this.event?.kind === 'watermark') this.currentWatermarkMs = this.event.timestampMs;
     this.pending = this.pending.slice(1);
     return 'event';
   }

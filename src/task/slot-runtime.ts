@@ -305,4 +305,5 @@ const NO_METRICS = {
   busyTimeMs: 0,
   idleTimeMs: 0,
   backPressuredTimeMs: 0,
+  currentInputWatermarkMs: null,
 };

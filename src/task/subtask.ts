@@ -193,6 +193,7 @@ export class Subtask {
       numBytesIn: gate?.gate.bytesIn ?? 0,
       numBytesOut: writers.reduce((sum, writer) => sum + writer.bytesOut, 0),
       ...this.shares.read(),
+      currentInputWatermarkMs: gate?.currentWatermarkMs ?? null,
     };
   }
 

@@ -88,7 +88,10 @@ interface Slot {
 }
 
 const NO_FIGURES: TaskFigures = {
-  metrics: { numRecordsIn: 0, numRecordsOut: 0, numBytesIn: 0, numBytesOut: 0, busyTimeMs: 0, idleTimeMs: 0, backPressuredTimeMs: 0 },
+  metrics: {
+    numRecordsIn: 0, numRecordsOut: 0, numBytesIn: 0, numBytesOut: 0, busyTimeMs: 0, idleTimeMs: 0, backPressuredTimeMs: 0,
+    currentInputWatermarkMs: null,
+  },
   accumulators: {},
 };
 

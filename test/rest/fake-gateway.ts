@@ -20,7 +20,10 @@ function subtask(index: number): SubtaskDetails {
     allocationId: null,
     stateTimestampsMs: { CREATED: 1000, SCHEDULED: 1010, DEPLOYING: 1020, INITIALIZING: 1030, RUNNING: 1040 },
     error: null,
-    metrics: { numRecordsIn: 10 * (index + 1), numRecordsOut: 5, numBytesIn: 100, numBytesOut: 50, busyTimeMs: 1, idleTimeMs: 2, backPressuredTimeMs: 3 },
+    metrics: {
+      numRecordsIn: 10 * (index + 1), numRecordsOut: 5, numBytesIn: 100, numBytesOut: 50, busyTimeMs: 1, idleTimeMs: 2, backPressuredTimeMs: 3,
+      currentInputWatermarkMs: 1000 + index,
+    },
     accumulators: { words: { kind: 'counter', value: 3 } },
   };
 }

@@ -76,6 +76,9 @@ test('a job answers with the states, times and metrics of its vertices and subta
   for (const tail of ['subtasktimes', 'taskmanagers', 'accumulators', 'subtasks/1']) {
     t.is((await call(`/jobs/${RUNNING_JOB}/vertices/${VERTEX}/${tail}`)).status, 200, tail);
   }
+  t.deepEqual((await call(`/jobs/${RUNNING_JOB}/vertices/${VERTEX}/watermarks`)).body, [
+    { id: '0.currentInputWatermark', value: '1000' }, { id: '1.currentInputWatermark', value: '1001' },
+  ]);
 });
 
 test('a failed job shows its root exception, and its result is a completed failure', async (t) => {

@@ -33,7 +33,10 @@ export interface LiveTask {
   readonly takeBarrier: (checkpointId: number, options: CheckpointOptions) => void;
 }
 
-const NO_METRICS = { numRecordsIn: 0, numRecordsOut: 0, numBytesIn: 0, numBytesOut: 0, busyTimeMs: 0, idleTimeMs: 0, backPressuredTimeMs: 0 };
+const NO_METRICS = {
+  numRecordsIn: 0, numRecordsOut: 0, numBytesIn: 0, numBytesOut: 0, busyTimeMs: 0, idleTimeMs: 0, backPressuredTimeMs: 0,
+  currentInputWatermarkMs: null,
+};
 const STARTUP_MS_MAX = 20;
 
 /** Hosts the slots of one simulated TaskManager. `live` holds the tasks of all TaskManagers. */

@@ -21,7 +21,10 @@ const DESCRIPTION = {
   },
 };
 const SLOTS = [{ slotIndex: 0, allocationId: null, jobId: null }, { slotIndex: 1, allocationId: 'a', jobId: 'j' }];
-const IO = { numRecordsIn: 0, numRecordsOut: 0, numBytesIn: 0, numBytesOut: 0, busyTimeMs: 0, idleTimeMs: 0, backPressuredTimeMs: 0 };
+const IO = {
+  numRecordsIn: 0, numRecordsOut: 0, numBytesIn: 0, numBytesOut: 0, busyTimeMs: 0, idleTimeMs: 0, backPressuredTimeMs: 0,
+  currentInputWatermarkMs: null,
+};
 const REPORT = {
   jobId: 'j', attemptId: 't', vertexId: 'v', subtaskIndex: 0, generation: 1, allocationId: 'a', state: 'FAILED',
   error: { code: 'USER_CODE', className: 'E', message: 'm', stack: '', cause: { code: 'INTERNAL', className: 'E', message: 'm', stack: '' } },

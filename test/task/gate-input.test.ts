@@ -6,6 +6,7 @@ import { SlotChannels } from '../../src/exchange/slot-exchange.ts';
 import type { Generation } from '../../src/protocol/ids.ts';
 import { GateInput } from '../../src/task/gate-input.ts';
 import { GateTime } from '../../src/task/gate-time.ts';
+import { NO_TIMESTAMP } from '../../src/graph/functions.ts';
 import { newBatch } from '../exchange/two-ends.ts';
 
 /** Writers of one channel each, and the gate that reads them all. */
@@ -47,6 +48,15 @@ test('a channel waits behind its barrier while the others go on', (t) => {
   b!.broadcast(barrier(1));
   b!.emit('b3', 0);
   t.deepEqual(readAll(input), ['|1', 'a2', 'b3']);
+});
+
+test('the gate knows the watermark of its channels together', (t) => {
+  const { input, writers: [a, b] } = join(2);
+  t.is(input.currentWatermarkMs, NO_TIMESTAMP);
+  a!.broadcast({ kind: 'watermark', timestampMs: 7 });
+  b!.broadcast({ kind: 'watermark', timestampMs: 5 });
+  readAll(input);
+  t.is(input.currentWatermarkMs, 5);
 });
 
 test('at-least-once reads on behind the barrier', (t) => {

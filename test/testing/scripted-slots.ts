@@ -3,7 +3,10 @@ import type { ChannelBroker } from '../../src/exchange/contract.ts';
 import type { ExecutionAttemptId } from '../../src/protocol/ids.ts';
 import type { FromSlot, SlotDeployment, SlotHandle, SlotHost, SlotListener, ToSlot } from '../../src/task/slot-protocol.ts';
 
-const METRICS = { numRecordsIn: 1, numRecordsOut: 2, numBytesIn: 3, numBytesOut: 4, busyTimeMs: 5, idleTimeMs: 6, backPressuredTimeMs: 7 };
+const METRICS = {
+  numRecordsIn: 1, numRecordsOut: 2, numBytesIn: 3, numBytesOut: 4, busyTimeMs: 5, idleTimeMs: 6, backPressuredTimeMs: 7,
+  currentInputWatermarkMs: null,
+};
 
 /** One deployed task, as the test drives it. */
 export class ScriptedTask {
