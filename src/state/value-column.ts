@@ -61,9 +61,8 @@ export class ValueColumn implements Cells {
     const row = this.rows.row();
     if (row === NO_ROW) return undefined;
     if (this.numbers !== null) return this.numberAt(row);
-    const value = this.values[row];
-    if (this.mayChange && typeof value === 'object') this.rows.touch(row);
-    return value;
+    if (this.mayChange) this.rows.touch(row);
+    return this.values[row];
   }
 
   peek(): unknown {
