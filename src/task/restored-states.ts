@@ -29,6 +29,7 @@ interface Part {
 export class RestoredStates {
   private readonly restore: TaskRestore;
   private readonly files: FileSystems;
+  private isAbandoned = false;
 
   constructor(restore: TaskRestore, files: FileSystems) {
     this.restore = restore;
@@ -54,6 +55,11 @@ export class RestoredStates {
     }
   }
 
+  /** The task was cancelled: nothing more is read, and whoever reads is told. */
+  abandon(): void {
+    this.isAbandoned = true;
+  }
+
   hasKeyedState(operatorId: OperatorId): boolean {
     return this.of(operatorId).some(({ keyed }) => keyed.length > 0);
   }
@@ -74,6 +80,7 @@ export class RestoredStates {
     const hash = createHash('sha256');
     let position = 0;
     for await (const chunk of chunks) {
+      if (this.isAbandoned) throw new ClusterError('CHECKPOINT_FAILED', `${place}: abandoned, since the task was cancelled`);
       hash.update(chunk);
       const [from, to] = [Math.max(start - position, 0), Math.min(end - position, chunk.length)];
       if (from < to) kept.set(chunk.subarray(from, to), position + from - start);

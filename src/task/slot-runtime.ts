@@ -159,7 +159,7 @@ export class SlotRuntime {
       this.sendState(task, 'INITIALIZING');
       await this.open(task);
     } catch (thrown) {
-      await this.end(task, 'FAILED', thrown);
+      await this.end(task, task.isCancelled ? 'CANCELED' : 'FAILED', thrown);
     }
   }
 
@@ -195,6 +195,7 @@ export class SlotRuntime {
     if (task === undefined) return;
     task.isCancelled = true;
     if (task.state === 'RUNNING') void this.end(task, 'CANCELED', null);
+    else task.subtask?.abandon();
   }
 
   /** True when a subtask ran. A full printer holds everybody: somebody is flooding it. */

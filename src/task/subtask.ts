@@ -95,6 +95,11 @@ export class Subtask {
     this.shares.book(clock.monotonicMs());
   }
 
+  /** The task was cancelled while it opens: a restore ends at the next chunk, by a failure of `open`. */
+  abandon(): void {
+    this.parts.restored?.abandon();
+  }
+
   /** Starts the source; called once the task is RUNNING, since it makes the coordinator assign splits. */
   async start(): Promise<void> {
     const { source } = this.parts;

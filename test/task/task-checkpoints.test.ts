@@ -207,6 +207,29 @@ test('what builds on an earlier checkpoint comes after all that one is made of',
   t.is(bench.acks.at(-1)?.metrics.stateSizeBytes, 21);
 });
 
+test('a restore of a cancelled task reads no further', async (t) => {
+  const bench = new Bench(t);
+  bench.bytes(1, 'hello world');
+  bench.ack(1);
+  await bench.until(() => bench.acks.length === 1);
+  let chunks = 0;
+  class EndlessFiles extends LocalFiles {
+    override async *read(): AsyncIterable<Uint8Array> {
+      for (;;) {
+        if (++chunks === 3) restored.abandon();
+        yield Buffer.alloc(1);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+  }
+  const restored = new RestoredStates(
+    { checkpointId: 1, operators: bench.acks[0]?.operators ?? [], formerParallelism: { [OPERATOR]: 1 } },
+    new FileSystems(new Map([['file', () => new EndlessFiles(systemPorts.random)]])),
+  );
+  await t.throwsAsync(restored.operatorStates(OPERATOR, 'counter'), { code: 'CHECKPOINT_FAILED', message: /counter.*abandoned/ });
+  t.is(chunks, 3);
+});
+
 test('state that is damaged on its way back is named, with its operator and file', async (t) => {
   const bench = new Bench(t);
   bench.bytes(1, 'hello world');
