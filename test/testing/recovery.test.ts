@@ -8,6 +8,7 @@ import { systemPorts } from '../../src/base/system-ports.ts';
 import { job } from '../../src/index.ts';
 import type { JobId } from '../../src/protocol/ids.ts';
 import { MiniCluster } from '../../src/testing/index.ts';
+import { SeededRandom } from '../sim/seeded-random.ts';
 import { pacedSource, type Tap } from './paced-source.ts';
 
 const KEYS = 7;
@@ -28,6 +29,8 @@ class Counting {
   /** Set by the test: the next record fails. */
   failNext = false;
   failures = 0;
+  /** Records that came by, also those that come again. */
+  passed = 0;
 
   readonly tap: Tap = { isClosed: false, total: -1 };
 
@@ -50,6 +53,7 @@ class Counting {
   }
 
   pass<T>(record: T): T {
+    this.passed += 1;
     if (!this.failNext) return record;
     this.failNext = false;
     this.failures += 1;
@@ -137,6 +141,38 @@ function damageNewest(jobDirectory: string): string {
   bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
   writeFileSync(path, bytes);
   return path;
+}
+
+for (const seed of [1, 2]) {
+  test(`Failures, lost TaskManagers, savepoints and checkpoints in any order: each record counts once (seed ${seed})`, async (t) => {
+    const random = new SeededRandom(seed);
+    const directory = await temporary(t);
+    await using cluster = await MiniCluster.start({
+      taskManagers: 3, slots: 1,
+      configuration: {
+        ...CONFIGURATION, 'parallelism.default': '2', 'execution.checkpointing.dir': directory, 'restart-strategy.fixed-delay.attempts': '1000',
+        'execution.checkpointing.max-concurrent-checkpoints': String(seed), 'execution.checkpointing.tolerable-failed-checkpoints': '100',
+        'execution.checkpointing.savepoint-dir': join(directory, 'savepoints'), 'execution.checkpointing.data-inline-threshold': '0 b',
+      },
+    });
+    const counting = new Counting();
+    const running = await cluster.submit(counting.program());
+    const { gateway } = cluster;
+    const refused = (): undefined => undefined; // A job that restarts takes none.
+    for (let round = 0; round < 12; round++) {
+      const seen = counting.passed + random.int(1, 60);
+      await eventually(() => counting.passed >= seen);
+      const what = random.pick(['fail', 'lose', 'checkpoint', 'savepoint']);
+      if (what === 'fail') counting.failNext = true;
+      if (what === 'checkpoint') void gateway.triggerCheckpoint(running.jobId, random.chance(0.5)).catch(refused);
+      if (what === 'savepoint') void gateway.triggerSavepoint(running.jobId, { targetDirectory: null, cancelJob: false }).catch(refused);
+      if (what !== 'lose') continue;
+      await cluster.startTaskManager();
+      await cluster.stopTaskManager(random.int(0, 2));
+    }
+    t.true(await counting.isExact(running));
+    await eventually(() => !existsSync(join(directory, running.jobId)));
+  });
 }
 
 test('What was collected before a restart stays, and a source that had finished does not begin again', async (t) => {
