@@ -55,8 +55,8 @@ export interface CheckpointStatistics {
   readonly latestRestored: RestoredCheckpointFigures | null;
 }
 
-/** Completed checkpoints in the summary. */
-const COMPLETED_MAX = 1000;
+/** Completed checkpoints in the summary: each holds a row for every subtask. */
+const COMPLETED_MAX = 100;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 

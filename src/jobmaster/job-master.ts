@@ -63,6 +63,7 @@ export class JobMaster implements JobListener {
   private readonly log: Logger;
   private readonly graphLog: Logger;
   private lastChangeMs: number;
+  private isClosed = false;
   private finished: Promise<void> = Promise.resolve();
 
   constructor(options: JobMasterOptions) {
@@ -117,7 +118,13 @@ export class JobMaster implements JobListener {
     );
   }
 
+  /** Nothing may be started any more. */
+  private get isOver(): boolean {
+    return this.isClosed || isGloballyTerminal(this.core.graph.status);
+  }
+
   private startScheduling(): void {
+    if (this.isOver) return; // Canceled while the state was read.
     this.coordinators.start(null, this.checkpoints.coordinatorSnapshots);
     const strategy = 'org.apache.flink.runtime.scheduler.strategy.PipelinedRegionSchedulingStrategy';
     this.log.info(`Starting scheduling with scheduling strategy [${strategy}]`);
@@ -149,6 +156,7 @@ export class JobMaster implements JobListener {
 
   /** Lets go of everything at this process; the tasks are not touched. */
   async close(): Promise<void> {
+    this.isClosed = true;
     this.stopTimers();
     this.coordinators.close();
     this.checkpoints.close();
@@ -247,6 +255,7 @@ export class JobMaster implements JobListener {
     const isSuspicious = hasCode(this.details().failures[0]?.error, 'CHECKPOINT_CORRUPT');
     void this.checkpoints.restore(isSuspicious).then(
       () => {
+        if (this.isOver) return;
         this.coordinators.start(vertices, this.checkpoints.coordinatorSnapshots);
         this.mailbox.post({ kind: 'restored', round });
       },
