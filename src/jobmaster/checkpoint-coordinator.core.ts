@@ -116,6 +116,8 @@ type Stage = 'preparing' | 'collecting' | 'acknowledged' | 'storing';
 
 interface Pending extends PendingCheckpoint {
   readonly acks: Map<ExecutionAttemptId, TaskCheckpointAck>;
+  /** Where its barrier has entered. */
+  readonly entered: Set<ExecutionAttemptId>;
   stage: Stage;
 }
 
@@ -124,7 +126,7 @@ type Wanted = CheckpointRequest | 'period' | 'final';
 
 export class CheckpointCoordinatorCore {
   private readonly cadence: CheckpointCadence;
-  private readonly planNow: () => CheckpointPlan | string;
+  private readonly planNow: (atEnd: ReadonlySet<ExecutionAttemptId>) => CheckpointPlan | string;
   /** By id, ascending. */
   private readonly pending = new Map<number, Pending>();
   /** Requests that wait for the one in preparation. */
@@ -144,7 +146,7 @@ export class CheckpointCoordinatorCore {
   private lastCompletedMs = Number.NEGATIVE_INFINITY;
 
   /** `planNow` says which tasks take part in a checkpoint that starts now, or why none can. */
-  constructor(cadence: CheckpointCadence, planNow: () => CheckpointPlan | string) {
+  constructor(cadence: CheckpointCadence, planNow: CheckpointCoordinatorCore['planNow']) {
     this.cadence = cadence;
     this.planNow = planNow;
   }
@@ -267,7 +269,7 @@ export class CheckpointCoordinatorCore {
   }
 
   private start(wanted: Wanted, now: Instant): CheckpointEffect[] {
-    const plan = this.planNow();
+    const plan = this.planNow(this.atEnd);
     const request = typeof wanted === 'string' ? null : wanted;
     if (typeof plan === 'string') {
       if (!request) return [{ kind: 'notStarted', reason: plan }];
@@ -277,6 +279,7 @@ export class CheckpointCoordinatorCore {
     this.isStopping = stop !== 'no';
     const pending: Pending = {
       checkpointId: ++this.lastId, timestampMs: now.nowMs, request, kind, stop, plan,
+      entered: new Set(plan.toTrigger.map(({ attemptId }) => attemptId)),
       incremental: kind === 'checkpoint' && !full && this.mayIncrement, acks: new Map(), stage: 'preparing',
     };
     this.pending.set(pending.checkpointId, pending);
@@ -291,7 +294,24 @@ export class CheckpointCoordinatorCore {
     const pending = this.pending.get(checkpointId);
     if (!pending || !this.isPreparing(checkpointId)) return [];
     pending.stage = 'collecting';
-    return [{ kind: 'trigger', pending }];
+    return [{ kind: 'trigger', pending }, ...this.triggerBehindEnds()];
+  }
+
+  /**
+   * A task whose barrier came after its end acknowledges it without passing it on: the barrier enters once more at the
+   * tasks that only such tasks feed. Those that have it by then pass it over.
+   */
+  private triggerBehindEnds(): CheckpointEffect[] {
+    if (this.inStage('collecting') === undefined) return [];
+    const plan = this.planNow(this.atEnd);
+    if (typeof plan === 'string') return [];
+    return [...this.pending.values()].filter(({ stage }) => stage === 'collecting').flatMap((pending): CheckpointEffect[] => {
+      const toTrigger = plan.toTrigger.filter(({ attemptId }) => {
+        return this.isAwaited(pending.checkpointId, attemptId) && !pending.entered.has(attemptId);
+      });
+      for (const { attemptId } of toTrigger) pending.entered.add(attemptId);
+      return toTrigger.length === 0 ? [] : [{ kind: 'trigger', pending: { ...pending, plan: { ...pending.plan, toTrigger } } }];
+    });
   }
 
   private acknowledged(attemptId: ExecutionAttemptId, ack: TaskCheckpointAck): CheckpointEffect[] {
@@ -355,19 +375,22 @@ export class CheckpointCoordinatorCore {
     if (!this.isRunning || this.cadence.intervalMs === null) return [];
     this.atEnd.add(attemptId);
     this.wantFinal();
-    return [];
+    return this.triggerBehindEnds();
   }
 
   /** Tasks without input wait for one more checkpoint: it need not wait for its time. */
   private wantFinal(): void {
-    const plan = this.planNow();
+    const plan = this.planNow(this.atEnd);
     if (typeof plan !== 'string' && plan.toAcknowledge.every((execution) => this.atEnd.has(execution.attemptId))) this.isFinalDue = true;
   }
 
   private taskFinished(attemptId: ExecutionAttemptId): CheckpointEffect[] {
     const missed = [...this.pending.keys()].filter((checkpointId) => this.isAwaited(checkpointId, attemptId));
     if (this.atEnd.size > 0) this.wantFinal();
-    return missed.flatMap((checkpointId) => this.abort(checkpointId, 'taskFinished', checkpointFault('taskFinished')));
+    return [
+      ...missed.flatMap((checkpointId) => this.abort(checkpointId, 'taskFinished', checkpointFault('taskFinished'))),
+      ...this.triggerBehindEnds(),
+    ];
   }
 
   private abort(checkpointId: number, reason: AbortReason, error: ErrorInfo): CheckpointEffect[] {

@@ -105,7 +105,7 @@ export class CheckpointCoordinator {
     this.tracker = new CheckpointTracker(settings.historyMax);
     this.recovery = new CheckpointRecovery({ jobGraph, settings, storage, completed: this.completed, log: this.log });
     this.core = new CheckpointCoordinatorCore(
-      settings.cadence, () => checkpointPlanOf(jobGraph, options.executions(), settings.afterTasksFinish),
+      settings.cadence, (atEnd) => checkpointPlanOf(jobGraph, options.executions(), settings.afterTasksFinish, atEnd),
     );
   }
 

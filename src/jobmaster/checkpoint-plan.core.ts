@@ -1,12 +1,13 @@
 /**
  * Which tasks take part in a checkpoint: those that run must acknowledge it; the barrier enters at running
  * tasks that no running task feeds (the sources, until some have finished); finished tasks are on record.
+ * A task that has passed its end on and waits for its final checkpoint feeds nobody: its barriers stay with it.
  *
  * Source: Flink `DefaultCheckpointPlanCalculator`, FLIP-147.
  */
 import { present } from '../base/assert.ts';
 import { consumersOf, type JobGraph } from '../graph/job-graph.ts';
-import type { JobVertexId } from '../protocol/ids.ts';
+import type { ExecutionAttemptId, JobVertexId } from '../protocol/ids.ts';
 import type { ExecutionState } from '../protocol/states.ts';
 import type { Execution } from './execution-graph.core.ts';
 
@@ -23,28 +24,32 @@ export interface CheckpointPlan {
 const NOT_ALL_RUNNING = 'Not all required tasks are currently running.';
 const TASKS_FINISHED = 'Some tasks of the job have already finished and checkpointing with finished tasks is not enabled.';
 
-/** The plan for the tasks as they are, or why there is none. */
-export function checkpointPlanOf(jobGraph: JobGraph, executions: readonly Execution[], afterTasksFinish: boolean): CheckpointPlan | string {
+/** The plan for the tasks as they are, or why there is none. Tasks `atEnd` run, but pass no barrier on any more. */
+export function checkpointPlanOf(
+  jobGraph: JobGraph, executions: readonly Execution[], afterTasksFinish: boolean, atEnd: ReadonlySet<ExecutionAttemptId>,
+): CheckpointPlan | string {
   const inState = (wanted: ExecutionState): Execution[] => executions.filter(({ state }) => state === wanted);
   const [running, finished] = [inState('RUNNING'), inState('FINISHED')];
   if (running.length === 0 || running.length + finished.length < executions.length) return NOT_ALL_RUNNING;
   if (finished.length > 0 && !afterTasksFinish) return TASKS_FINISHED;
-  return { toTrigger: finished.length === 0 ? sourcesOf(jobGraph, running) : headsOf(jobGraph, running), toAcknowledge: running, finished };
+  const isWhole = finished.length === 0 && atEnd.size === 0;
+  return { toTrigger: isWhole ? sourcesOf(jobGraph, running) : headsOf(jobGraph, running, atEnd), toAcknowledge: running, finished };
 }
 
 function sourcesOf({ edges }: JobGraph, running: readonly Execution[]): Execution[] {
   return running.filter(({ vertex }) => !edges.some(({ targetVertex }) => targetVertex === vertex.id));
 }
 
-/** Running tasks without a running producer. */
-function headsOf({ edges, vertices }: JobGraph, running: readonly Execution[]): Execution[] {
+/** Running tasks without a running producer that passes barriers on. */
+function headsOf({ edges, vertices }: JobGraph, running: readonly Execution[], atEnd: ReadonlySet<ExecutionAttemptId>): Execution[] {
   const key = (vertexId: JobVertexId, subtaskIndex: number): string => `${vertexId}_${subtaskIndex}`;
   const parallelism = new Map(vertices.map((vertex) => [vertex.id, vertex.parallelism]));
   const countOf = (id: JobVertexId): number => present(parallelism.get(id), 'an edge joins two vertices');
+  const feeding = running.filter(({ attemptId }) => !atEnd.has(attemptId));
   const fed = new Set<string>();
   for (const { sourceVertex, targetVertex, partitioning } of edges) {
     const counts = { producers: countOf(sourceVertex), consumers: countOf(targetVertex) };
-    for (const { subtaskIndex } of running.filter(({ vertex }) => vertex.id === sourceVertex)) {
+    for (const { subtaskIndex } of feeding.filter(({ vertex }) => vertex.id === sourceVertex)) {
       for (const consumer of consumersOf(partitioning, subtaskIndex, counts)) fed.add(key(targetVertex, consumer));
     }
   }

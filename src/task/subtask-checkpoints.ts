@@ -102,6 +102,7 @@ export class SubtaskCheckpoints implements BarrierPassage, BarrierListener {
   /** Handed over, but the JobManager does not have them yet. */
   private readonly unacknowledged = new Set<number>();
   private untakenSizeBytes = 0;
+  private lastId = 0;
 
   constructor(options: SubtaskCheckpointsOptions) {
     this.options = options;
@@ -117,6 +118,7 @@ export class SubtaskCheckpoints implements BarrierPassage, BarrierListener {
 
   onEntry(barrier: BarrierEvent): void {
     const { checkpointId, timestampMs } = barrier;
+    this.lastId = checkpointId;
     const options = JSON.parse(barrier.options) as CheckpointOptions;
     const now = this.now();
     const begun = this.beginnings.get(checkpointId) ?? now;
@@ -153,8 +155,9 @@ export class SubtaskCheckpoints implements BarrierPassage, BarrierListener {
     part.slices = slicesOf(part);
   }
 
-  /** The barrier of a subtask whose records have all passed: nothing is left for it to go through. */
+  /** The barrier of a subtask whose records have all passed: nothing is left for it to go through. One that did before is passed over. */
   takeAtEnd(barrier: BarrierEvent): void {
+    if (barrier.checkpointId <= this.lastId) return;
     this.onEntry(barrier);
     for (const { operator } of this.options.operators) this.onOperator(operator, barrier);
     for (let left = this.options.segmentCount; left > 0; left--) this.onSegment(barrier);

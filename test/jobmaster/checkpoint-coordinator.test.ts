@@ -11,6 +11,7 @@ import {
 import { checkpointPlanOf, type CheckpointPlan } from '../../src/jobmaster/checkpoint-plan.core.ts';
 import { ExecutionGraph } from '../../src/jobmaster/execution-graph.core.ts';
 import type { CheckpointMetrics } from '../../src/protocol/checkpoint.ts';
+import type { ExecutionAttemptId } from '../../src/protocol/ids.ts';
 import type { ExecutionState } from '../../src/protocol/states.ts';
 import { lineGraph } from '../testing/job-graphs.ts';
 
@@ -33,7 +34,7 @@ class World {
     for (const execution of this.graph.executions()) {
       for (const state of ['SCHEDULED', 'DEPLOYING', 'INITIALIZING', 'RUNNING'] as const) this.graph.switchExecution(execution, state, 0);
     }
-    this.core = new CheckpointCoordinatorCore({ ...CADENCE, ...cadence }, () => this.plan());
+    this.core = new CheckpointCoordinatorCore({ ...CADENCE, ...cadence }, (atEnd) => this.plan(atEnd));
     this.step({ kind: 'resumed' });
   }
 
@@ -87,8 +88,8 @@ class World {
     });
   }
 
-  plan(): CheckpointPlan | string {
-    return checkpointPlanOf(this.graph.jobGraph, this.graph.executions(), true);
+  plan(atEnd: ReadonlySet<ExecutionAttemptId> = new Set()): CheckpointPlan | string {
+    return checkpointPlanOf(this.graph.jobGraph, this.graph.executions(), true, atEnd);
   }
 }
 
@@ -263,4 +264,19 @@ test('The barrier enters at running tasks that no running task feeds', (t) => {
   const refused: readonly ExecutionState[] = ['CANCELING'];
   for (const state of refused) world.graph.switchExecution(world.attempt(2), state, 0);
   t.deepEqual(triggered(), ['Not all required tasks are currently running.']);
+});
+
+test('a barrier that stays with tasks at their end enters behind them', (t) => {
+  for (const end of ['endOfData', 'finish'] as const) {
+    const world = new World();
+    world.finish(0);
+    world.due();
+    world.step({ kind: 'prepared', checkpointId: 1 });
+    world.ack(1, 1);
+    const effects = end === 'finish' ? world.finish(1) : world.step({ kind: 'endOfData', attemptId: world.attempt(1).attemptId });
+    const triggered = effects.flatMap((effect) => (effect.kind === 'trigger' ? effect.pending.plan.toTrigger : []));
+    t.deepEqual(triggered.map(({ attemptId }) => attemptId), [world.attempt(2).attemptId], end);
+    world.ack(1, 2);
+    t.deepEqual(world.ids('store'), [1]);
+  }
 });

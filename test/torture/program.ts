@@ -31,7 +31,7 @@ export const KEYS = 13;
 export const TIMER_DELAY_MS = 40;
 
 /** Odd numbers come so much later: the barriers of one checkpoint reach a gate at different moments. */
-const LAG_MS = 4;
+const LAG_MS = 12;
 
 /** What the sink's subtask goes on from. */
 interface WriterState {
