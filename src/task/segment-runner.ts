@@ -91,6 +91,11 @@ export class SegmentRunner {
     return this.ended;
   }
 
+  /** The input has ended; the end may still be on its way through. Nothing that comes in now is read. */
+  get isEnding(): boolean {
+    return this.ended || this.pass.current?.kind === 'end';
+  }
+
   step(): StepResult {
     if (this.segment.status.full && !refresh(this.segment)) return 'full';
     if (this.pass.current !== null) return this.passFurther(this.pass.current);

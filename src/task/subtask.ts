@@ -127,7 +127,7 @@ export class Subtask {
     this.post(() => {
       if (barrier.checkpointId <= this.triggeredId) return;
       this.triggeredId = barrier.checkpointId;
-      if (this.runners.at(-1)?.hasEnded === true) this.barriersAtEnd.push(barrier);
+      if (this.runners.at(-1)?.isEnding === true) this.barriersAtEnd.push(barrier);
       else (this.source ?? present(this.parts.gate, 'a task has a gate or a source')).trigger(barrier);
     });
   }
