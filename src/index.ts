@@ -43,6 +43,8 @@ export { BoundedIntervalJoin, IntervalJoin, JoinedStreams, KeyedJoin, WindowedJo
 export type { CoGroupInput, JoinInput, PairInput } from './api/joined-streams.ts';
 export type { BuildFunction, JobOptions } from './api/job.ts';
 export type { JobExecutionResult } from './api/local-executor.ts';
+export { bucket, fileSink, rows } from './api/file-sink.ts';
+export type { BucketAssigner, BuiltInSink, FileSinkOptions, RollingOptions } from './api/file-sink.ts';
 export { dataGenerator, fileSource } from './api/sources.ts';
 export type { BuiltInSource, DataGeneratorOptions, FileSourceOptions, SocketOptions } from './api/sources.ts';
 export { WatermarkStrategy } from './api/watermark-strategy.ts';

@@ -29,7 +29,7 @@ function segment(): Segment {
   const nodes = specs.map((spec, i) => ({ id: i + 1, name: spec.kind, spec, keys: [], outputType: null, sideOutputs: {} }) as unknown as StreamNode);
   const edges = specs.slice(1).map((_, i) => ({ source: i + 1, target: i + 2, inputIndex: 0 as const, partitioning: { kind: 'forward' as const }, sideOutput: null }));
   const sharing = { objectReuse: true, freeze: null, copierOf: () => null };
-  const around = { store: null, inputType: null, autoWatermarkIntervalMs: 0, copyInput: (value: unknown) => value, openSinkWriter: () => () => { throw new Error('no sink'); } };
+  const around = { store: null, inputType: null, autoWatermarkIntervalMs: 0, copyInput: (value: unknown) => value, openSinkCommitter: () => () => null, openSinkWriter: () => () => { throw new Error('no sink'); } };
   const [first] = buildChain(
     { nodes, edges, outputs: [], sharing },
     { operator: (node) => createOperator(node, node.spec as OperatorNodeSpec, around), writer: () => { throw new Error('no writer'); } },

@@ -22,6 +22,7 @@ import { ConnectedStreams } from './connected-streams.ts';
 import { DataStreamSink } from './data-stream-sink.ts';
 import type { StreamExecutionEnvironment } from './environment.ts';
 import type { Comparable, FieldArgument, FieldOf, PrimitiveKey, Summable } from './fields.ts';
+import type { BuiltInSink } from './file-sink.ts';
 import * as specs from './function-specs.ts';
 import { keySpec, requireKeysToMeet } from './keys.ts';
 import { requireFunction, requireNamed } from './option-checks.ts';
@@ -219,8 +220,9 @@ export class DataStream<T> {
     return this.addSink('Text File', { kind: 'sink.text', data: { path }, user: { format } });
   }
 
-  /** Writes to a user-defined sink. */
-  sinkTo(sink: f.Sink<T>): DataStreamSink {
+  /** Writes to a sink: a built-in one (`fileSink`) or your own. */
+  sinkTo(sink: f.Sink<T> | BuiltInSink<T>): DataStreamSink {
+    if (typeof sink === 'object' && sink !== null && 'spec' in sink) return this.addSink(sink.name, sink.spec);
     requireNamed('sinkTo', sink, ['createWriter']);
     return this.addSink(sink.name, { kind: 'sink.custom', data: {}, user: { sink: sink as unknown as f.Sink<unknown> } });
   }

@@ -1,10 +1,11 @@
 /** Sink writers by spec: what writes the records of one subtask of a sink operator. */
 import { unreachable } from '../base/assert.ts';
-import type { SinkWriter, SinkWriterContext } from '../graph/functions.ts';
+import type { Committer, RuntimeContext, SinkWriter, SinkWriterContext } from '../graph/functions.ts';
 import type { SinkSpec } from '../graph/operator-spec.ts';
 import type { CollectChannel } from './collect-writer.ts';
 import { CollectWriter } from './collect-writer.ts';
 import type { ConnectorPorts } from './connector-ports.ts';
+import { FileCommitter, FileSinkWriter } from './file-sink.ts';
 import { PrintWriter } from './print-writer.ts';
 import { TextFileWriter } from './text-file-writer.ts';
 
@@ -25,6 +26,8 @@ export function createSinkWriter(
       return new PrintWriter(spec.data, context);
     case 'sink.text':
       return new TextFileWriter({ path: spec.data.path, format: spec.user.format }, context, ports.files);
+    case 'sink.file':
+      return new FileSinkWriter(spec, ports);
     case 'sink.collect':
       return new CollectWriter(context.collect);
     case 'sink.custom':
@@ -32,4 +35,12 @@ export function createSinkWriter(
     case 'sink.discard':
       return unreachable(spec as never, 'discard sinks write nothing');
   }
+}
+
+/** Makes the committer of one subtask; null for sinks whose output is visible at once. */
+export function createSinkCommitter(
+  spec: SinkSpec, context: RuntimeContext, ports: ConnectorPorts,
+): Committer | null | Promise<Committer | null> {
+  if (spec.kind === 'sink.file') return new FileCommitter(ports.files) as Committer<never>;
+  return spec.kind === 'sink.custom' ? spec.user.sink.createCommitter?.(context) ?? null : null;
 }

@@ -56,12 +56,36 @@ export interface FileSourceData extends JsonObject {
   readonly lineSizeBytesMax: number;
 }
 
+/** What a file sink's bucket may depend on, besides the record. */
+export interface BucketContext {
+  readonly timestampMs: number;
+  readonly processingTimeMs: number;
+}
+
+/** A file sink: see connectors/file-sink.ts. */
+export type FileSinkData = {
+  readonly path: string;
+  readonly prefix: string;
+  readonly suffix: string;
+  readonly sizeBytesMax: number;
+  /** A part file ends this long after its first row. */
+  readonly rolloverMs: number;
+  /** Or this long after its last row. */
+  readonly inactivityMs: number;
+};
+
+export type FileSinkSpec = Kind<'sink.file', FileSinkData, {
+  readonly encode: (value: unknown) => string;
+  readonly bucket: (value: unknown, context: BucketContext) => string;
+}>;
+
 /** Sinks. `print` goes to the TaskManager's `.out`. */
 export type SinkSpec =
   | Kind<'sink.print', { readonly stream: 'stdout' | 'stderr'; readonly prefix: string | null }, Record<never, never>>
   /** Folds count and an order-independent hash of the records into accumulators `<name>.count`, `<name>.hash`. */
   | Kind<'sink.discard', { readonly fold: boolean }, Record<never, never>>
   | Kind<'sink.text', { readonly path: string }, { readonly format: (value: unknown) => string }>
+  | FileSinkSpec
   /** Delivered to the client that asked (`executeAndCollect`), through the JobMaster, with back-pressure. */
   | Kind<'sink.collect', { readonly id: string }, Record<never, never>>
   | Kind<'sink.custom', NoData, { readonly sink: f.Sink<unknown> }>;

@@ -7,12 +7,12 @@
 export function formatRecord(value: unknown): string {
   if (typeof value === 'string') return value;
   if (Array.isArray(value)) return `(${value.map(formatRecord).join(',')})`;
-  if (typeof value === 'object' && value !== null) return JSON.stringify(value, asJson) ?? String(value.constructor.name);
+  if (typeof value === 'object' && value !== null) return JSON.stringify(value, jsonField) ?? String(value.constructor.name);
   return String(value);
 }
 
-/** For what JSON cannot write, or would write as `{}`. */
-function asJson(_key: string, value: unknown): unknown {
+/** Replaces, for `JSON.stringify`, what JSON cannot write, or would write as `{}`. */
+export function jsonField(_key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString();
   return value instanceof Map || value instanceof Set || value instanceof Uint8Array ? [...value] : value;
 }

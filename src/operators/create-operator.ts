@@ -3,7 +3,6 @@
  * operators: the task reads them.
  */
 import { assert, present } from '../base/assert.ts';
-import type { RuntimeContext } from '../graph/functions.ts';
 import type { AggregateData, SinkSpec, SourceSpec } from '../graph/operator-spec.ts';
 import type { StreamNode } from '../graph/stream-graph.ts';
 import type { KeyedStateStore } from '../state/keyed-state-store.ts';
@@ -21,7 +20,7 @@ import { isPeriodic, PeriodicWindowOperator } from './periodic-window-operator.t
 import { CoProcessOperator, ProcessOperator } from './process.ts';
 import { isSession, SessionWindowOperator } from './session-window-operator.ts';
 import { DiscardOperator, SinkOperator } from './sinks.ts';
-import type { OpenSinkWriter } from './sinks.ts';
+import type { OpenSinkCommitter, OpenSinkWriter } from './sinks.ts';
 import { TimestampsOperator, WatermarksOperator } from './watermarks.ts';
 import { WindowOperator } from './window-operator.ts';
 import type { WindowSpec } from './windowed-operator.ts';
@@ -41,6 +40,7 @@ export interface OperatorSurroundings {
   /** Dev mode: values of state are checked and frozen. */
   readonly freezeValues?: boolean;
   openSinkWriter(spec: SinkSpec): OpenSinkWriter;
+  openSinkCommitter(spec: SinkSpec): OpenSinkCommitter;
 }
 
 /** The specs that become operators. */
@@ -89,6 +89,7 @@ export function createOperator(node: OperatorNode, spec: OperatorNodeSpec, aroun
       return new DiscardOperator(name, spec.data.fold);
     case 'sink.print':
     case 'sink.text':
+    case 'sink.file':
     case 'sink.collect':
     case 'sink.custom':
       return createSink(name, spec, around);
@@ -120,11 +121,9 @@ function createWindow(node: OperatorNode, spec: WindowSpec, around: OperatorSurr
 
 /** Only the writers of `print` are known to look at a record and let go: the others run user code or buffer. */
 function createSink(name: string, spec: SinkSpec, around: OperatorSurroundings): SinkOperator {
-  const openCommitter = spec.kind === 'sink.custom' && spec.user.sink.createCommitter !== undefined
-    ? (context: RuntimeContext) => spec.user.sink.createCommitter?.(context) ?? null
-    : null;
   return new SinkOperator(name, {
-    openWriter: around.openSinkWriter(spec), openCommitter, readsOnly: spec.kind === 'sink.print', copy: around.copyInput,
+    openWriter: around.openSinkWriter(spec), openCommitter: around.openSinkCommitter(spec),
+    readsOnly: spec.kind === 'sink.print', copy: around.copyInput,
   });
 }
 

@@ -54,11 +54,13 @@ export class DiscardOperator implements StreamOperator {
 /** Makes the writer of a sink when its task opens. */
 export type OpenSinkWriter = (context: SinkWriterContext) => SinkWriter<unknown> | Promise<SinkWriter<unknown>>;
 
+/** Makes its committer. Null: what is written is visible at once. */
+export type OpenSinkCommitter = (context: RuntimeContext) => Committer | null | Promise<Committer | null>;
+
 /** What a sink is made of, and how it treats records. */
 export interface SinkParts {
   readonly openWriter: OpenSinkWriter;
-  /** Null: what is written is visible at once. */
-  readonly openCommitter: ((context: RuntimeContext) => Committer | null | Promise<Committer | null>) | null;
+  readonly openCommitter: OpenSinkCommitter;
   /** The writer is done with a record when `write` returns, and calls no user code that could change it. */
   readonly readsOnly: boolean;
   readonly copy: (value: unknown) => unknown;
@@ -117,7 +119,7 @@ export class SinkOperator implements StreamOperator {
     this.context = context;
     const { runtime } = context;
     const { writers, committables } = shareOf(this.restored, runtime);
-    const committer = await this.parts.openCommitter?.(runtime) ?? null;
+    const committer = await this.parts.openCommitter(runtime);
     this.commits = committer === null ? null : new SinkCommits(committer);
     if (committables.length > 0) await this.commitRestored(committables);
     this.writer = await this.parts.openWriter({ ...runtime, restored: writers });

@@ -4,7 +4,7 @@
 import type { LoggerSource } from '../base/log.ts';
 import type { Ports } from '../base/ports.ts';
 import type { ConnectorPorts } from '../connectors/connector-ports.ts';
-import { createSinkWriter } from '../connectors/sink-writers.ts';
+import { createSinkCommitter, createSinkWriter } from '../connectors/sink-writers.ts';
 import { createReader } from '../connectors/source-readers.ts';
 import { SlotChannels } from '../exchange/slot-exchange.ts';
 import { heapBackend } from '../state/heap-backend.ts';
@@ -31,7 +31,7 @@ export interface SlotAssembly {
 export function assembleSlot(assembly: SlotAssembly): SlotRuntime {
   const { ports, loggers, interrupt, loadProgram } = assembly;
   const files = localFileSystems(ports.random);
-  const connectorPorts: ConnectorPorts = { clock: ports.clock, files };
+  const connectorPorts: ConnectorPorts = { ...ports, files };
   const log = loggers.logger(TASK_LOGGER);
   return new SlotRuntime({
     ports,
@@ -44,6 +44,7 @@ export function assembleSlot(assembly: SlotAssembly): SlotRuntime {
     connectors: {
       createReader: (spec, context) => createReader(spec, context, connectorPorts),
       createSinkWriter: (spec, context) => createSinkWriter(spec, context, connectorPorts),
+      createSinkCommitter: (spec, context) => createSinkCommitter(spec, context, connectorPorts),
     },
     send: (message) => assembly.send(message),
   });

@@ -9,7 +9,7 @@ import { assert, present } from '../base/assert.ts';
 import type { OutputStatus, RecordWriter, SlotExchange } from '../exchange/contract.ts';
 import { keyGroupRangeOf } from '../graph/key-groups.ts';
 import type { JobEdge } from '../graph/job-graph.ts';
-import type { ReaderContext, RuntimeContext, SinkWriter, SinkWriterContext, SourceReader } from '../graph/functions.ts';
+import type { Committer, ReaderContext, RuntimeContext, SinkWriter, SinkWriterContext, SourceReader } from '../graph/functions.ts';
 import type { SinkSpec, SourceSpec } from '../graph/operator-spec.ts';
 import type { StreamEdge, StreamGraph, StreamNode } from '../graph/stream-graph.ts';
 import { createOperator } from '../operators/create-operator.ts';
@@ -41,6 +41,7 @@ import type { TaskSettings } from './task-settings.ts';
 export interface Connectors {
   createReader(spec: SourceSpec, context: ReaderContext): SourceReader<unknown>;
   createSinkWriter(spec: SinkSpec, context: SinkContext): SinkWriter<unknown> | Promise<SinkWriter<unknown>>;
+  createSinkCommitter(spec: SinkSpec, context: RuntimeContext): Committer | null | Promise<Committer | null>;
 }
 
 /** What the slot lends to its subtasks. */
@@ -187,6 +188,7 @@ class PartsBuilder {
       copyInput: copierOfInput(inputType),
       freezeValues: this.settings.freezeRecords,
       autoWatermarkIntervalMs: this.settings.autoWatermarkIntervalMs,
+      openSinkCommitter: (sink) => (context) => this.slot.connectors.createSinkCommitter(sink, context),
       openSinkWriter: (sink) => (context) => this.slot.connectors.createSinkWriter(sink, this.sinkContext(node, context)),
     });
     const timers = store === null ? null : new HeapTimerService(store, keyed?.type ?? null);

@@ -330,6 +330,7 @@ class HarnessChain {
       copyInput: copierOfInput(inputType),
       freezeValues,
       autoWatermarkIntervalMs: AUTO_WATERMARK_INTERVAL_MS,
+      openSinkCommitter: () => () => null,
       openSinkWriter: () => () => {
         throw new ClusterError('UNSUPPORTED', 'the operator harness runs no sinks: test them in a MiniCluster');
       },

@@ -7,7 +7,7 @@ import { LocalFiles } from '../../src/storage/local-files.ts';
 
 /** Ports over the real clock and the local disk. */
 export const localPorts: ConnectorPorts = {
-  clock: systemPorts.clock,
+  ...systemPorts,
   files: new FileSystems(new Map([['file', () => new LocalFiles(systemPorts.random)]])),
 };
 

@@ -92,6 +92,7 @@ export class KeyedOperatorDriver {
       secondInputType: second ?? null,
       copyInput: structuredClone,
       autoWatermarkIntervalMs: 0,
+      openSinkCommitter: () => () => null,
       openSinkWriter: () => () => {
         throw new Error('no sink');
       },

@@ -111,6 +111,7 @@ export class OperatorDriver {
           inputType: null,
           copyInput: structuredClone,
           autoWatermarkIntervalMs: 0,
+          openSinkCommitter: () => () => null,
           openSinkWriter: () => () => options.sinkWriter as SinkWriter<unknown>,
           ...options.around?.(node),
         };
