@@ -138,6 +138,8 @@ export interface SlotDoorbell {
   value(): number;
   /** Resolves when the count is no longer `seen`. Does not keep the event loop alive by itself. */
   changed(seen: number): Promise<void>;
+  /** The doorbell has a new owner; waits of this one that are still pending leave it alone. */
+  retire(): void;
 }
 
 /** Exchange of one slot, worker side. */

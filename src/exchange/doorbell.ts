@@ -38,6 +38,7 @@ export class SlotDoorbells {
 export class Doorbell implements SlotDoorbell {
   readonly shared: SharedArrayBuffer;
   private readonly words: Int32Array;
+  private isRetired = false;
 
   constructor(shared: SharedArrayBuffer = new SharedArrayBuffer(SIZE_BYTES)) {
     this.shared = shared;
@@ -52,7 +53,12 @@ export class Doorbell implements SlotDoorbell {
     Atomics.store(this.words, SLEEPING, 1);
     const wait = (Atomics as unknown as AsyncAtomics).waitAsync(this.words, COUNT, seen);
     if (wait.async) await wait.value;
-    Atomics.store(this.words, SLEEPING, 0);
+    if (!this.isRetired) Atomics.store(this.words, SLEEPING, 0);
+  }
+
+  /** A wait of this owner may end after the next one has gone to sleep, and must not mark it as awake. */
+  retire(): void {
+    this.isRetired = true;
   }
 
   /** Wakes the owner, or keeps it from falling asleep. From any thread. */

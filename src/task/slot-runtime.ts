@@ -80,6 +80,7 @@ export class SlotRuntime {
   /** Ends `run` after the current turn. Tasks are left as they are. */
   private stop(): void {
     this.isStopped = true;
+    this.options.exchange.doorbell.retire();
     this.reports.cancel();
     this.wake();
   }

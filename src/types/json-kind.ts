@@ -38,10 +38,21 @@ function firstMismatch<K>(parts: Iterable<readonly [K, unknown]>, pathOf: (key: 
   return null;
 }
 
+/** What a number that overflows to infinity looks like; `JSON.stringify` writes none. */
+const BEYOND_FINITE = /\d(?:[eE]\+?\d{3}|\d{308})/;
+
 function parse(text: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(text) as unknown;
+    value = JSON.parse(text);
   } catch (error) {
-    throw new ClusterError('DATA_CORRUPT', 'a text is not JSON: the data is damaged, or of another type', { cause: error });
+    throw corrupt(error);
   }
+  const mismatch = BEYOND_FINITE.test(text) ? jsonMismatch(value, '$') : null;
+  if (mismatch !== null) throw corrupt(new Error(mismatch));
+  return value;
+}
+
+function corrupt(cause: unknown): ClusterError {
+  return new ClusterError('DATA_CORRUPT', 'a text is not JSON: the data is damaged, or of another type', { cause });
 }
