@@ -89,6 +89,7 @@ export async function runAction(command: ParsedCommand, client: RestClusterClien
   try {
     const jobId = await submit(program, bundle, start, { client, terminal });
     interrupt?.submitted(jobId);
+    terminal.log.info(`Successfully submitted job '${basename(program.file)}' (${jobId}) to '${client.address}'.`);
     terminal.out(`Job has been submitted with JobID ${jobId}\n`);
     if (isDetached) return 0;
     const result = await awaitResult(jobId, client, terminal);

@@ -1,18 +1,20 @@
 /** The process of `bin/flink`. Everything heavy is imported when an action needs it: start-up is what users feel. */
+import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLoggers } from '../base/log.ts';
+import { silentLoggers, type LoggerSource } from '../base/log.ts';
 import { systemPorts } from '../base/system-ports.ts';
 import { runCommandLine, type ClientSettings } from '../client/cli-front-end.ts';
 import type { Terminal } from '../client/terminal.ts';
-import { readRevision } from './surroundings.ts';
+import { ProcessLog } from '../storage/process-log.ts';
+import { findConfDirectory, readRevision } from './surroundings.ts';
 
 /** A command that dies before it can run an action. */
 const EXIT_EARLY_DEATH = 31;
 const EXIT_INTERRUPTED = 130;
 
 async function loadSettings(dynamic: readonly string[]): Promise<ClientSettings> {
-  const { findConfDirectory, flatConfiguration, readConfiguration } = await import('./surroundings.ts');
+  const { flatConfiguration, readConfiguration } = await import('./surroundings.ts');
   const { options } = await import('../config/options.ts');
   const { showFinding } = await import('../config/finding.ts');
   const loaded = readConfiguration(findConfDirectory(process.env['FLINK_CONF_DIR']), dynamic);
@@ -50,9 +52,24 @@ function onInterrupt(callback: () => void): () => void {
   };
 }
 
+/** The client's log is written anew by each run, as Flink's. A command works without one, where nobody may write it. */
+function openLog(file: string | undefined): LoggerSource {
+  if (file === undefined) return silentLoggers;
+  const confDirectory = findConfDirectory(process.env['FLINK_CONF_DIR']);
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    return silentLoggers;
+  }
+  const settingsFile = confDirectory === null ? null : join(confDirectory, 'log4j-cli.properties');
+  const log = new ProcessLog({ clock: systemPorts.clock, file, settingsFile, environment: process.env });
+  process.once('exit', () => log.flush());
+  return log;
+}
+
 const terminal: Terminal = {
   clock: systemPorts.clock,
-  log: silentLoggers.logger('org.apache.flink.client.cli.CliFrontend'),
+  log: openLog(process.env['DREY_LOG_FILE']).logger('org.apache.flink.client.cli.CliFrontend'),
   out: (text) => process.stdout.write(text),
   error: (text) => process.stderr.write(text),
   isInteractive: process.stderr.isTTY === true,

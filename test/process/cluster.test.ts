@@ -84,6 +84,7 @@ test.serial('a job runs from the command line, and its output equals an independ
   const printed = await cluster.run('flink', ['run', await jobFile(cluster, 'hello.ts', HELLO)]);
   t.is(printed.code, 0, printed.error);
   t.regex(await cluster.logOf('taskexecutor', 'out'), /^hello from a job$/m);
+  t.regex(await cluster.logOf('client', 'log'), /CliFrontend +\[\] - Running 'run' command\.\n[^]*Successfully submitted job/);
   const log = await cluster.logOf('standalonesession', 'log');
   for (const line of ['Rest endpoint listening at', 'Registering TaskManager', 'switched from state CREATED to RUNNING', 'reached terminal state FINISHED']) {
     t.true(log.includes(line), line);

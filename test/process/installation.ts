@@ -43,7 +43,7 @@ export interface Installation {
   pids(daemon: Daemon): Promise<number[]>;
   pidFile(daemon: Daemon): string;
   /** Text of the daemon's newest `.log` or `.out`, empty when there is none. */
-  logOf(daemon: Daemon, suffix: 'log' | 'out'): Promise<string>;
+  logOf(process: Daemon | 'client', suffix: 'log' | 'out'): Promise<string>;
   /** Overwrites the configuration, one `key: value` each. */
   configure(settings: Readonly<Record<string, string | number>>): Promise<void>;
 }
@@ -115,7 +115,7 @@ async function readPids(file: string): Promise<number[]> {
   return (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '').map(Number);
 }
 
-async function newestLog(directory: string, daemon: Daemon, suffix: string): Promise<string> {
+async function newestLog(directory: string, daemon: Daemon | 'client', suffix: string): Promise<string> {
   const names = (await readdir(directory)).filter((name) => name.includes(`-${daemon}-`) && name.endsWith(`.${suffix}`));
   const newest = names.toSorted().at(-1);
   return newest === undefined ? '' : readFile(join(directory, newest), 'utf8');
