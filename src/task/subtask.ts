@@ -193,7 +193,7 @@ export class Subtask {
   metrics(): TaskIoMetrics {
     const { writers, gate } = this.parts;
     return {
-      numRecordsIn: gate?.gate.recordsIn ?? 0,
+      numRecordsIn: gate === null ? 0 : (this.runners.at(-1)?.recordsIn ?? 0), // What waits in the batch is not in yet.
       numRecordsOut: writers.reduce((sum, writer) => sum + writer.recordsOut, 0),
       numBytesIn: gate?.gate.bytesIn ?? 0,
       numBytesOut: writers.reduce((sum, writer) => sum + writer.bytesOut, 0),
