@@ -9,10 +9,8 @@
  */
 import type { RuntimeContext, SinkWriter } from '../graph/functions.ts';
 import { ClusterError } from '../protocol/errors.ts';
-import type { FileSystems, FileWriter } from '../storage/file-system.ts';
-
-/** Lines gathered before they are written, in characters. */
-const GATHERED_CHARACTERS_MAX = 64 * 1024;
+import type { FileSystems } from '../storage/file-system.ts';
+import { GatheredLines } from './gathered-lines.ts';
 
 /** What to write where. */
 export interface TextFileOptions {
@@ -21,66 +19,35 @@ export interface TextFileOptions {
 }
 
 export class TextFileWriter implements SinkWriter<unknown> {
-  private readonly path: string;
   private readonly format: (value: unknown) => string;
-  private readonly opening: Promise<FileWriter>;
-  private gathered = '';
-  /** Settles when everything sent before has been written. */
-  private written: Promise<void>;
-  /** Whether a buffer is being written: the next one has to wait for it. */
-  private isWriting = false;
+  private readonly lines: GatheredLines;
   private ended = false;
 
   constructor(options: TextFileOptions, context: RuntimeContext, files: FileSystems) {
-    this.path = `${options.path.replace(/\/+$/, '')}/part-${context.subtaskIndex}`;
     this.format = options.format;
-    const place = files.resolve(this.path);
-    this.opening = place.files.create(place.path, { replace: context.attemptNumber > 0 });
-    this.written = this.opening.then(() => undefined);
-    // Reported by the first write or flush; a rejection that nobody awaits yet would end the process.
-    this.written.catch(() => undefined);
+    const place = files.resolve(`${options.path.replace(/\/+$/, '')}/part-${context.subtaskIndex}`);
+    this.lines = new GatheredLines(place.files.create(place.path, { replace: context.attemptNumber > 0 }));
   }
 
   write(value: unknown): void | Promise<void> {
-    this.gathered += `${this.lineOf(value)}\n`;
-    if (this.gathered.length >= GATHERED_CHARACTERS_MAX) return this.send();
+    return this.lines.append(this.lineOf(value));
   }
 
   async flush(endOfInput: boolean): Promise<void> {
-    void this.send();
-    await this.written;
+    await this.lines.flush();
     if (!endOfInput || this.ended) return;
     this.ended = true;
-    await (await this.opening).commit();
+    await this.lines.commit();
   }
 
   /** Without the end of the input the file is thrown away. */
   async close(): Promise<void> {
-    const file = await this.opening.catch(() => null);
-    await this.written.catch(() => undefined);
-    if (!this.ended) await file?.abort();
+    if (!this.ended) await this.lines.abort();
   }
 
   private lineOf(value: unknown): string {
     const line: unknown = this.format(value);
     if (typeof line === 'string') return line;
     throw new ClusterError('TYPE_MISMATCH', `writeAsText: the format function returned a value of type ${typeof line}, not a string`);
-  }
-
-  /** Starts to write what was gathered; asks for a wait only when a buffer before it is still being written. */
-  private send(): void | Promise<void> {
-    if (this.gathered === '') return;
-    const bytes = Buffer.from(this.gathered);
-    this.gathered = '';
-    const before = this.isWriting ? this.written : undefined;
-    this.isWriting = true;
-    const written = this.written.then(async () => (await this.opening).write(bytes));
-    this.written = written;
-    written.then(() => this.onWritten(written), () => undefined);
-    return before;
-  }
-
-  private onWritten(write: Promise<void>): void {
-    if (this.written === write) this.isWriting = false;
   }
 }

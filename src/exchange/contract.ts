@@ -122,7 +122,6 @@ export interface InputGate {
   readonly channelCount: number;
   /** Input of each channel. */
   readonly inputOf: readonly (0 | 1)[];
-  readonly recordsIn: number;
   readonly bytesIn: number;
   /** A paused channel is not read (barrier alignment, two-input selection). */
   pause(channelIndex: number): void;

@@ -22,7 +22,6 @@ export class FairInputGate implements InputGate {
   channelIndex = 0;
   inputIndex: 0 | 1 = 0;
   event: StreamEvent | null = null;
-  recordsIn = 0;
   readonly channelCount: number;
   readonly inputOf: readonly (0 | 1)[];
   private readonly taskName: string;
@@ -51,7 +50,7 @@ export class FairInputGate implements InputGate {
       if (this.paused[index] === 1 || this.ended[index] === 1) continue;
       const inlet = this.inlets[index] as Inlet;
       const result = inlet.poll(batch);
-      if (result === 'records') return this.onRecords(index, batch.length);
+      if (result === 'records') return this.onRecords(index);
       if (result === 'event') return this.onEvent(index, inlet);
       if (result === 'lost') throw this.partitionLost(index);
     }
@@ -77,10 +76,9 @@ export class FairInputGate implements InputGate {
     return this.inlets.reduce((sum, inlet) => sum + inlet.bytesIn, 0);
   }
 
-  private onRecords(index: number, count: number): GateResult {
+  private onRecords(index: number): GateResult {
     this.channelIndex = index;
     this.inputIndex = this.inputOf[index] as 0 | 1;
-    this.recordsIn += count;
     return 'records';
   }
 

@@ -42,8 +42,7 @@ for (const [kind, join] of kinds) {
         seen.push(...(await drainToEnd(edge, newBatch(capacity)))[0]!);
         t.deepEqual(seen, stream);
         await eventually(edge, () => edge.writer.isDrained());
-        t.is(edge.gates[0]!.recordsIn, stream.filter((item) => !('kind' in item)).length);
-        t.is(edge.writer.recordsOut, edge.gates[0]!.recordsIn);
+        t.is(edge.writer.recordsOut, stream.filter((item) => !('kind' in item)).length);
         t.is(edge.writer.bytesOut, edge.gates[0]!.bytesIn);
         await edge.close();
       }),
