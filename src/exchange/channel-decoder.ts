@@ -109,6 +109,10 @@ export class ChannelDecoder implements Inlet {
       this.finishBuffer();
       return true;
     }
+    if (this.assembly === null) {
+      this.timestampMs = NO_TIMESTAMP;
+      this.codec.reset?.();
+    }
     if (header.flags === frame.FLAG_PARTIAL || this.assembly !== null) this.assemble(start, start + header.length);
     return false;
   }

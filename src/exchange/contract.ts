@@ -164,5 +164,5 @@ export interface ChannelBroker {
   close(): Promise<void>;
 }
 
-/** Encodes the records of one channel; may keep a dictionary and learned shapes, so order matters. */
-export type ChannelCodec = Codec<unknown>;
+/** Encodes the records of one channel. One that learns on the way (shapes) starts anew with each buffer: a buffer stands alone. */
+export type ChannelCodec = Codec<unknown> & { reset?(): void };

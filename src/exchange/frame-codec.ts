@@ -13,8 +13,8 @@ import { BUFFER_SIZE_BYTES, type StreamEvent } from './contract.ts';
 import type { ByteReader } from '../types/byte-reader.ts';
 import type { ByteWriter } from '../types/byte-writer.ts';
 
-/** Version N reads N−1. */
-export const FRAME_VERSION = 1;
+/** From 2 on a buffer can be read without those before it. */
+export const FRAME_VERSION = 2;
 export const FRAME_HEADER_SIZE_BYTES = 16;
 /** Payload that fits one buffer. */
 export const PAYLOAD_SIZE_BYTES_MAX = BUFFER_SIZE_BYTES - FRAME_HEADER_SIZE_BYTES;

@@ -21,7 +21,7 @@ import { BUFFER_SIZE_BYTES } from './contract.ts';
 import { FRAME_HEADER_SIZE_BYTES } from './frame-codec.ts';
 
 /** Version of this protocol; it changes with the frame's. */
-export const WIRE_VERSION = 1;
+export const WIRE_VERSION = 2;
 export const WIRE_MAGIC = 'DREY';
 export const WIRE_HEADER_SIZE_BYTES = 12;
 /** Bound on every body but a buffer's. */

@@ -9,11 +9,12 @@
  *            | NEW_SHAPE n, names, values   the first of its shape; the reader numbers them alike
  *            | FIELDS n, (name, value)*     an object without a shape
  *
- * Stateful: one codec per direction of one channel, and the bytes only make sense in order.
+ * Stateful: one codec per direction of one channel, and the bytes only make sense in order from where both ends
+ * were `reset`.
  */
 import { ClusterError } from '../protocol/errors.ts';
 import { typeMismatch } from './kind.ts';
-import { ShapeTree, shapeReader, type ReadValue } from './object-shapes.ts';
+import { SHAPES_MAX, ShapeTree, shapeReader, type ReadValue } from './object-shapes.ts';
 import type { ByteSink, ByteSource, Codec } from './type-descriptor.ts';
 
 const TAG_NULL = 0;
@@ -40,9 +41,17 @@ export const NESTING_MAX = 200;
 
 /** A fresh codec; use one instance to encode one stream of values, or to decode one. */
 export class GenericCodec implements Codec<unknown> {
-  private readonly tree = new ShapeTree();
+  private tree = new ShapeTree();
   private readonly readers: ReadValue[] = [];
+  /** Readers made so far, by their names: after a reset the same shapes come again. */
+  private readonly made = new Map<string, ReadValue>();
   private readonly readValue: ReadValue = (source) => this.read(source);
+
+  /** Forgets the shapes: what is written or read from now on stands alone. */
+  reset(): void {
+    if (!this.tree.isEmpty) this.tree = new ShapeTree();
+    this.readers.length = 0;
+  }
 
   encode(value: unknown, sink: ByteSink): void {
     try {
@@ -192,9 +201,18 @@ export class GenericCodec implements Codec<unknown> {
   private readNewShape(source: ByteSource): unknown {
     const names: string[] = [];
     for (let left = source.count(); left > 0; left--) names.push(readName(source));
-    const reader = shapeReader(names, this.readValue);
+    const reader = this.readerFor(names);
     this.readers.push(reader);
     return reader(source);
+  }
+
+  private readerFor(names: readonly string[]): ReadValue {
+    const spelled = JSON.stringify(names);
+    const known = this.made.get(spelled);
+    if (known !== undefined) return known;
+    const reader = shapeReader(names, this.readValue);
+    if (this.made.size < SHAPES_MAX) this.made.set(spelled, reader);
+    return reader;
   }
 
   private readNamedFields(source: ByteSource): Record<string, unknown> {

@@ -38,6 +38,11 @@ export class ShapeTree {
   /** Set by `find` when the shape was new. */
   learned = false;
 
+  /** No shape has been learned. */
+  get isEmpty(): boolean {
+    return this.shapes === 0;
+  }
+
   /** The number of the shape of `value`; -1 when it has none (too many fields, or too many shapes). */
   find(value: object): number {
     this.learned = false;
