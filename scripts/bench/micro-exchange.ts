@@ -37,7 +37,7 @@ const log = silentLoggers.logger('bench');
 
 function ringEnds({ channels }: Run, slot: SlotChannels, peer: Doorbell): Promise<Ends> {
   const rings = Array.from({ length: channels }, (_, i) => ({ channelId: `0:0:${i}`, ring: allocateRing(BUFFERS) }));
-  const ends = (doorbell: SharedArrayBuffer): ChannelEndpoint[] => rings.map((ring) => ({ kind: 'ring', generation, doorbell, ...ring }));
+  const ends = (doorbell: SharedArrayBuffer): ChannelEndpoint[] => rings.map((ring) => ({ kind: 'ring', generation, doorbell, isRemote: false, ...ring }));
   return Promise.resolve({ outputs: ends(slot.doorbell.shared), inputs: ends(peer.shared), close: () => Promise.resolve() });
 }
 

@@ -9,7 +9,7 @@ import { assert } from './assert.ts';
 /** Holds at most `capacity` items, oldest first. */
 export class BoundedQueue<T> {
   readonly capacity: number;
-  private readonly items: (T | undefined)[];
+  private readonly slots: (T | undefined)[];
   private readonly mask: number;
   private head = 0;
   private tail = 0;
@@ -18,7 +18,7 @@ export class BoundedQueue<T> {
     assert(Number.isInteger(capacity) && capacity > 0, 'a queue holds at least one item');
     this.capacity = capacity;
     const size = 2 ** Math.ceil(Math.log2(capacity));
-    this.items = Array.from<T | undefined>({ length: size });
+    this.slots = Array.from<T | undefined>({ length: size });
     this.mask = size - 1;
   }
 
@@ -29,7 +29,7 @@ export class BoundedQueue<T> {
   /** False when the queue is full: nothing was added. */
   offer(item: T): boolean {
     if (this.length === this.capacity) return false;
-    this.items[this.tail++ & this.mask] = item;
+    this.slots[this.tail++ & this.mask] = item;
     return true;
   }
 
@@ -37,13 +37,18 @@ export class BoundedQueue<T> {
   take(): T | undefined {
     if (this.head === this.tail) return undefined;
     const index = this.head++ & this.mask;
-    const item = this.items[index];
-    this.items[index] = undefined; // So that the collector may have it.
+    const item = this.slots[index];
+    this.slots[index] = undefined; // So that the collector may have it.
     return item;
   }
 
   /** The oldest item, left in place. */
   peek(): T | undefined {
-    return this.head === this.tail ? undefined : this.items[this.head & this.mask];
+    return this.head === this.tail ? undefined : this.slots[this.head & this.mask];
+  }
+
+  /** All of them, oldest first, left in place. */
+  *items(): Iterable<T> {
+    for (let at = this.head; at < this.tail; at++) yield this.slots[at & this.mask] as T;
   }
 }

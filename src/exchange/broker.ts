@@ -149,7 +149,7 @@ export class TaskManagerChannels implements ChannelBroker {
     const { channelId, generation, ring } = entry;
     if (ring === null) return { kind: 'local', channelId, generation };
     const doorbell = peer.resourceId === own.resourceId ? this.doorbellOf(peer.slotIndex) : this.doorbell.shared;
-    return { kind: 'ring', channelId, generation, ring, doorbell };
+    return { kind: 'ring', channelId, generation, ring, doorbell, isRemote: entry.isRemote };
   }
 
   private doorbellOf(slotIndex: number): SharedArrayBuffer {

@@ -8,10 +8,11 @@ import { ClusterError, errorFromInfo } from '../protocol/errors.ts';
 import { ByteReader } from '../types/byte-reader.ts';
 import { ByteWriter } from '../types/byte-writer.ts';
 import type { ChannelResult, Inlet } from './channel.ts';
-import { TIMESTAMP_WHOLE } from './channel-encoder.ts';
-import type { ChannelCodec, StreamEvent } from './contract.ts';
+import type { BarrierEvent, ChannelCodec, StreamEvent } from './contract.ts';
 import * as frame from './frame-codec.ts';
+import { TIMESTAMP_WHOLE, type Announcement, type InFlightPiece } from './in-flight.ts';
 import type { RingConsumer } from './ring.ts';
+import { RingRecorder } from './ring-recorder.ts';
 
 /** The consumer's end of a ring. */
 export class ChannelDecoder implements Inlet {
@@ -28,8 +29,13 @@ export class ChannelDecoder implements Inlet {
   private readonly spanning = new ByteReader();
   private assembly: ByteWriter | null = null;
   private source: ByteReader;
+  /** Of the next buffer to be opened. */
   private sequence = 0;
   private timestampMs = NO_TIMESTAMP;
+  /** Records taken out of the open buffer. */
+  private taken = 0;
+  private announcement: Announcement | null = null;
+  private recorder: RingRecorder | null = null;
 
   constructor(ring: RingConsumer, codec: ChannelCodec, generation: number) {
     this.ring = ring;
@@ -59,6 +65,40 @@ export class ChannelDecoder implements Inlet {
     return info === null ? null : errorFromInfo(info);
   }
 
+  announced(): BarrierEvent | null {
+    const text = this.ring.announcement();
+    if (text === null) return null;
+    this.announcement = JSON.parse(text) as Announcement;
+    return this.announcement.barrier;
+  }
+
+  record(checkpointId: number, keep: (piece: InFlightPiece) => void): void {
+    const { ring, header, assembly } = this;
+    const isOpen = this.source.position < this.source.end;
+    if (isOpen) {
+      const start = ring.nextOffset() + frame.FRAME_HEADER_SIZE_BYTES;
+      const payload = new Uint8Array(ring.bytes.subarray(start, start + header.length));
+      keep({ sequence: header.sequence, partial: false, skip: this.taken, payload });
+    } else if (assembly !== null) keep({ sequence: header.sequence, partial: true, skip: 0, payload: assembly.toBytes() });
+    this.recorder = new RingRecorder(ring, this.sequence, { id: checkpointId, keep });
+    this.isRecorded();
+  }
+
+  isRecorded(): boolean {
+    const { recorder, announcement } = this;
+    if (recorder === null) return true;
+    const oldest = this.source.position < this.source.end ? this.header.sequence : this.sequence;
+    const isAnnounced = announcement !== null && announcement.barrier.checkpointId >= recorder.checkpointId;
+    recorder.advance(oldest, isAnnounced ? announcement.sequence : null);
+    return recorder.isDone;
+  }
+
+  endRecording(): number | null {
+    const due = this.recorder?.due ?? null;
+    this.recorder = null;
+    return due;
+  }
+
   /** The channel will not be read for a while: a producer that waits for room must not wait for half. */
   onPause(): void {
     this.ring.feed();
@@ -81,6 +121,7 @@ export class ChannelDecoder implements Inlet {
       length++;
     }
     batch.length = length;
+    this.taken += length;
     this.timestampMs = timestampMs;
     if (source.position === source.end) this.finishBuffer();
   }
@@ -93,6 +134,7 @@ export class ChannelDecoder implements Inlet {
 
   /** Opens the oldest buffer; true when it was an event. */
   private takeBuffer(): boolean {
+    if (this.recorder !== null) this.isRecorded();
     const offset = this.ring.nextOffset();
     const { header } = this;
     frame.readHeader(this.ring.view, offset, header);
@@ -102,6 +144,7 @@ export class ChannelDecoder implements Inlet {
     }
     this.sequence = frame.nextSequence(this.sequence);
     this.bytesIn += header.length;
+    this.taken = 0;
     const start = offset + frame.FRAME_HEADER_SIZE_BYTES;
     this.buffers.window(start, start + header.length);
     if (header.kind !== frame.KIND_RECORD) {

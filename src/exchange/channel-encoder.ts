@@ -17,8 +17,9 @@ import { NO_TIMESTAMP } from '../graph/functions.ts';
 import { ClusterError, type ErrorInfo } from '../protocol/errors.ts';
 import { ByteWriter } from '../types/byte-writer.ts';
 import type { Outlet } from './channel.ts';
-import { BUFFER_SIZE_BYTES, type ChannelCodec, type OutputStatus, type StreamEvent } from './contract.ts';
+import { BUFFER_SIZE_BYTES, type BarrierEvent, type ChannelCodec, type OutputStatus, type StreamEvent } from './contract.ts';
 import * as frame from './frame-codec.ts';
+import { TIMESTAMP_WHOLE, isBefore, type Announcement, type InFlightPiece } from './in-flight.ts';
 import type { RingProducer } from './ring.ts';
 
 /** What the outputs of one emit call may hold beyond the free buffers, per channel. */
@@ -26,8 +27,6 @@ export const OVERDRAFT_BUFFERS_MAX = 4096;
 const STAGING_SIZE_BYTES = BUFFER_SIZE_BYTES + 4096;
 /** A staging that a long record has grown beyond this is given back. */
 const STAGING_SIZE_BYTES_MAX = 1024 * 1024;
-/** In place of a step: the whole timestamp follows. */
-export const TIMESTAMP_WHOLE = 255;
 
 /** Settings of one channel's encoder. */
 export interface EncoderOptions {
@@ -36,6 +35,8 @@ export interface EncoderOptions {
   readonly generation: number;
   readonly codec: ChannelCodec;
   readonly status: OutputStatus;
+  /** The ring leads to another TaskManager: its consumer does not see what is in it. */
+  readonly isRemote: boolean;
 }
 
 /** The producer's end of a ring. */
@@ -48,6 +49,8 @@ export class ChannelEncoder implements Outlet {
   private readonly overdraft = new BoundedQueue<Buffer>(OVERDRAFT_BUFFERS_MAX);
   private staging = new ByteWriter(STAGING_SIZE_BYTES);
   private timestampMs = NO_TIMESTAMP;
+  /** Of the last barrier's buffer. */
+  private barrierSequence = 0;
 
   constructor(ring: RingProducer, options: EncoderOptions) {
     this.ring = ring;
@@ -71,6 +74,7 @@ export class ChannelEncoder implements Outlet {
   /** After all records so far. */
   event(event: StreamEvent): void {
     this.flushStaging();
+    if (event.kind === 'barrier') this.barrierSequence = this.header.sequence;
     frame.writeEvent(event, this.staging);
     this.send(0, this.staging.position, frame.kindOfEvent(event), 0);
     this.staging.position = 0;
@@ -98,8 +102,35 @@ export class ChannelEncoder implements Outlet {
     return this.ring.isEmpty();
   }
 
+  showsBarrier(): boolean {
+    const behind = (this.header.sequence - this.barrierSequence) & frame.SEQUENCE_MASK; // The barrier and what followed it.
+    return behind > this.overdraft.length + (this.options.isRemote ? this.ring.unreleased() : 0);
+  }
+
+  overtake(barrier: BarrierEvent): readonly InFlightPiece[] | null {
+    const { ring } = this;
+    const { isRemote } = this.options;
+    if (!isRemote && this.overdraft.length === 0 && ring.isEmpty()) return null;
+    const pieces: InFlightPiece[] = []; // Before it is announced: what leaves the ring after that is here.
+    if (isRemote) for (let back = ring.unreleased() - 1; back >= 0; back--) this.keep(ring.bytes, ring.publishedOffset(back), pieces);
+    for (const buffer of this.overdraft.items()) this.keep(buffer, 0, pieces);
+    const announcement: Announcement = { barrier, sequence: this.barrierSequence };
+    return ring.announce(JSON.stringify(announcement)) ? pieces : null;
+  }
+
   close(cause: ErrorInfo | null): void {
     this.ring.close(cause);
+  }
+
+  /** The buffer at `offset`, if it stands before the barrier. */
+  private keep(memory: Buffer, offset: number, pieces: InFlightPiece[]): void {
+    const header = frame.emptyHeader();
+    frame.readHeader(new DataView(memory.buffer, memory.byteOffset, memory.byteLength), offset, header);
+    const { sequence, flags, length, kind } = header;
+    if (!isBefore(sequence, this.barrierSequence)) return;
+    const start = offset + frame.FRAME_HEADER_SIZE_BYTES;
+    const payload = new Uint8Array(memory.subarray(start, kind === frame.KIND_RECORD ? start + length : start));
+    pieces.push({ sequence, partial: flags === frame.FLAG_PARTIAL, skip: 0, payload });
   }
 
   private writeTimestamp(timestampMs: number): void {

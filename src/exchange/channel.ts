@@ -4,7 +4,8 @@
  */
 import type { RecordBatch } from '../graph/functions.ts';
 import type { ErrorInfo } from '../protocol/errors.ts';
-import type { StreamEvent } from './contract.ts';
+import type { BarrierEvent, StreamEvent } from './contract.ts';
+import type { InFlightPiece } from './in-flight.ts';
 
 /** The producer's end. Sets `OutputStatus.full` when no further record should be started. */
 export interface Outlet {
@@ -16,6 +17,13 @@ export interface Outlet {
   /** True when there is room again. */
   refresh(): boolean;
   isDrained(): boolean;
+  /** Whether the consumer can see the last barrier that was sent. */
+  showsBarrier(): boolean;
+  /**
+   * Lets the last barrier that was sent overtake what stands before it. Answers what the consumer cannot see of that, for
+   * the checkpoint; null when nothing is overtaken and the barrier keeps its place.
+   */
+  overtake(barrier: BarrierEvent): readonly InFlightPiece[] | null;
   /** Ends the channel; what was published stays readable. Idempotent. */
   close(cause: ErrorInfo | null): void;
   readonly bytesOut: number;
@@ -31,6 +39,17 @@ export interface Inlet {
   readonly event: StreamEvent | null;
   /** Why the channel is lost. */
   cause(): Error | null;
+  /** A barrier that overtakes what is still to be polled, once; null: none. It comes again at its place. */
+  announced(): BarrierEvent | null;
+  /**
+   * From now on everything before the barrier of the checkpoint goes to `keep`, read or not, and is polled as ever.
+   * Ends with the barrier, its announcement, the end, or `endRecording`. `keep` throws nothing.
+   */
+  record(checkpointId: number, keep: (piece: InFlightPiece) => void): void;
+  /** Keeps what has come since; true when all is kept. Throws TYPE_MISMATCH. */
+  isRecorded(): boolean;
+  /** Answers the sequence of the first buffer that was not kept; null: there are no buffers. */
+  endRecording(): number | null;
   /** It will not be read for a while. */
   onPause(): void;
   close(): void;

@@ -8,6 +8,7 @@
  *
  * Every channel is a bounded queue of buffers with credit: an empty credit means `full`, never a wait.
  */
+import type { InFlightPiece } from './in-flight.ts';
 import type { Codec, TypeDescriptor } from '../types/type-descriptor.ts';
 import type { RecordBatch } from '../graph/functions.ts';
 import type { KeySpec } from '../graph/operator-spec.ts';
@@ -50,6 +51,8 @@ export type ChannelEndpoint =
       readonly generation: Generation;
       readonly ring: SharedArrayBuffer;
       readonly doorbell: SharedArrayBuffer;
+      /** The other end is on another TaskManager. */
+      readonly isRemote: boolean;
     };
 
 /** Everything needed to write one edge from one subtask. */
@@ -83,6 +86,13 @@ export interface RecordWriter {
   refresh(): boolean;
   /** Everything published has been taken by the readers (they may still be decoding the last buffer). */
   isDrained(): boolean;
+  /** Whether every reader can see the last barrier that was broadcast. */
+  showsBarrier(): boolean;
+  /**
+   * Lets the last barrier that was broadcast overtake what stands before it. `keep` is given what a reader cannot see of
+   * that. Edges whose records could not be dealt out anew (`overtakes`) keep the barrier in its place.
+   */
+  overtake(barrier: BarrierEvent, keep: (channelIndex: number, piece: InFlightPiece) => void): void;
   /** Ends the channels without `end`: readers see `closed` with the cause. Idempotent. */
   close(cause: ErrorInfo | null): void;
   readonly recordsOut: number;
@@ -123,6 +133,14 @@ export interface InputGate {
   /** Input of each channel. */
   readonly inputOf: readonly (0 | 1)[];
   readonly bytesIn: number;
+  /** A barrier that overtakes what is still to be polled, once; `channelIndex` says where. Null: none. */
+  announced(): BarrierEvent | null;
+  /** See `Inlet.record`. */
+  record(channelIndex: number, checkpointId: number, keep: (piece: InFlightPiece) => void): void;
+  /** True when all is kept. Throws TYPE_MISMATCH. */
+  isRecorded(channelIndex: number): boolean;
+  /** The sequence of the first buffer that was not kept; null: the channel has no buffers. */
+  endRecording(channelIndex: number): number | null;
   /** A paused channel is not read (barrier alignment, two-input selection). */
   pause(channelIndex: number): void;
   resume(channelIndex: number): void;

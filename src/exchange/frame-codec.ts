@@ -33,7 +33,8 @@ export const ENCODING_ROWS = 0;
 /** The record goes on in the next buffer. */
 export const FLAG_PARTIAL = 1;
 
-const SEQUENCE_MASK = 0x7fffffff;
+/** Of the bits that a sequence number has. */
+export const SEQUENCE_MASK = 0x7fffffff;
 
 const KIND_OF: Readonly<Record<StreamEvent['kind'], number>> = {
   watermark: KIND_WATERMARK,

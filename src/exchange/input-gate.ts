@@ -8,7 +8,8 @@ import { assert } from '../base/assert.ts';
 import type { RecordBatch } from '../graph/functions.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { Inlet } from './channel.ts';
-import type { GateResult, InputGate, StreamEvent } from './contract.ts';
+import type { BarrierEvent, GateResult, InputGate, StreamEvent } from './contract.ts';
+import type { InFlightPiece } from './in-flight.ts';
 
 /** One channel of a gate, with its name for messages. */
 export interface GateChannel {
@@ -57,6 +58,29 @@ export class FairInputGate implements InputGate {
     return this.endedCount === this.channelCount ? 'end' : 'nothing';
   }
 
+  announced(): BarrierEvent | null {
+    for (let index = 0; index < this.channelCount; index++) {
+      if (this.ended[index] === 1) continue;
+      const barrier = this.inlet(index).announced();
+      if (barrier === null) continue;
+      this.channelIndex = index;
+      return barrier;
+    }
+    return null;
+  }
+
+  record(channelIndex: number, checkpointId: number, keep: (piece: InFlightPiece) => void): void {
+    this.inlet(channelIndex).record(checkpointId, keep);
+  }
+
+  isRecorded(channelIndex: number): boolean {
+    return this.inlet(channelIndex).isRecorded();
+  }
+
+  endRecording(channelIndex: number): number | null {
+    return this.inlet(channelIndex).endRecording();
+  }
+
   pause(channelIndex: number): void {
     this.paused[channelIndex] = 1;
     this.inlets[channelIndex]?.onPause();
@@ -74,6 +98,10 @@ export class FairInputGate implements InputGate {
 
   get bytesIn(): number {
     return this.inlets.reduce((sum, inlet) => sum + inlet.bytesIn, 0);
+  }
+
+  private inlet(index: number): Inlet {
+    return this.inlets[index] as Inlet;
   }
 
   private onRecords(index: number): GateResult {

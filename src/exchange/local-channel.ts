@@ -11,8 +11,10 @@
 import { NO_TIMESTAMP, type RecordBatch } from '../graph/functions.ts';
 import { ClusterError, errorFromInfo, type ErrorInfo } from '../protocol/errors.ts';
 import type { ChannelResult, Inlet, Outlet } from './channel.ts';
-import type { OutputStatus, StreamEvent } from './contract.ts';
+import type { BarrierEvent, ChannelCodec, OutputStatus, StreamEvent } from './contract.ts';
 import type { Doorbell } from './doorbell.ts';
+import type { InFlightPiece } from './in-flight.ts';
+import { LocalRecorder } from './local-recorder.ts';
 
 /** Records in flight before the producer waits. A power of two. */
 export const LOCAL_RECORDS_MAX = 4096;
@@ -33,6 +35,8 @@ export class LocalQueue {
   tail = 0;
   /** Oldest first. As many as one call places between two records, hence few. */
   readonly events: PlacedEvent[] = [];
+  /** A barrier that overtakes the queue, until the reader has heard of it. */
+  announcement: BarrierEvent | null = null;
   isReaderIdle = false;
   isReaderClosed = false;
   isWriterStarved = false;
@@ -117,6 +121,19 @@ export class LocalOutlet implements Outlet {
     return isDrained;
   }
 
+  /** The queue is the reader's too. */
+  showsBarrier(): boolean {
+    return true;
+  }
+
+  overtake(barrier: BarrierEvent): readonly InFlightPiece[] | null {
+    const { queue } = this;
+    if (!queue.events.some(({ event }) => event.kind === 'barrier' && event.checkpointId === barrier.checkpointId)) return null;
+    queue.announcement = barrier;
+    queue.wakeReader();
+    return [];
+  }
+
   close(cause: ErrorInfo | null): void {
     if (this.queue.isWriterClosed) return;
     this.queue.isWriterClosed = true;
@@ -139,12 +156,17 @@ export class LocalInlet implements Inlet {
   event: StreamEvent | null = null;
   readonly bytesIn = 0;
   private readonly queue: LocalQueue;
+  private readonly newCodec: () => ChannelCodec;
+  private recorder: LocalRecorder | null = null;
 
-  constructor(queue: LocalQueue) {
+  /** `newCodec`: for records that a checkpoint keeps. */
+  constructor(queue: LocalQueue, newCodec: () => ChannelCodec) {
     this.queue = queue;
+    this.newCodec = newCodec;
   }
 
   poll(batch: RecordBatch): ChannelResult {
+    this.recorder?.advance();
     const { queue } = this;
     const next = queue.events[0];
     const end = next === undefined ? queue.head : next.position;
@@ -164,6 +186,26 @@ export class LocalInlet implements Inlet {
 
   cause(): Error | null {
     return this.queue.cause === null ? null : errorFromInfo(this.queue.cause);
+  }
+
+  announced(): BarrierEvent | null {
+    const { announcement } = this.queue;
+    this.queue.announcement = null;
+    return announcement;
+  }
+
+  record(checkpointId: number, keep: (piece: InFlightPiece) => void): void {
+    this.recorder = new LocalRecorder(this.queue, this.newCodec(), { id: checkpointId, keep });
+    this.recorder.advance();
+  }
+
+  isRecorded(): boolean {
+    return this.recorder?.isRecorded() ?? true;
+  }
+
+  endRecording(): null {
+    this.recorder = null;
+    return null;
   }
 
   onPause(): void {

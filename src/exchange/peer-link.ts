@@ -18,7 +18,7 @@ import type { ChannelEntry } from './channel-table.ts';
 import { BUFFER_SIZE_BYTES } from './contract.ts';
 import { Doorbell } from './doorbell.ts';
 import * as frame from './frame-codec.ts';
-import { InboundChannel, OutboundChannel, count, parseCause, parseOpen, type OpenRequest } from './remote-channel.ts';
+import { InboundChannel, OutboundChannel, count, parseAnnouncement, parseCause, parseOpen, type OpenRequest } from './remote-channel.ts';
 import * as wire from './wire.ts';
 
 /** Buffers that may wait in one socket. */
@@ -147,6 +147,10 @@ export class PeerLink implements wire.WireHandler {
       if (credit > 0) this.send(wire.CREDIT, inbound.channel, credit);
     }
     this.pumpBuffers(pipe);
+    for (const outbound of this.outboundByChannel.values()) {
+      const announcement = outbound.ring.announcement();
+      if (announcement !== null) this.send(wire.ANNOUNCE, outbound.channel, JSON.parse(announcement));
+    }
     for (const outbound of this.outboundByChannel.values()) if (isAbandoned(outbound)) this.abandonOutput(outbound);
     pipe.uncork();
   }
@@ -238,6 +242,9 @@ export class PeerLink implements wire.WireHandler {
         return this.onCredit(channel, count(body));
       case wire.GONE:
         return this.onGone(channel);
+      case wire.ANNOUNCE:
+        this.inbound.get(channel)?.ring.announce(JSON.stringify(parseAnnouncement(body)));
+        return;
       default:
         throw new ClusterError('DATA_CORRUPT', `message type ${type} is not expected here`);
     }

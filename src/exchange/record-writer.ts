@@ -13,17 +13,21 @@ import type { KeySelector, Partitioner } from '../graph/functions.ts';
 import { keyGroupOf, operatorIndexOf } from '../graph/key-groups.ts';
 import { hashString, keyHashOf, type KeyHash } from '../graph/key-hash.ts';
 import { ClusterError, type ErrorInfo } from '../protocol/errors.ts';
+import type { Partitioning } from '../graph/stream-graph.ts';
 import type { Outlet } from './channel.ts';
-import type { RecordWriter, StreamEvent, WriterOptions } from './contract.ts';
+import type { BarrierEvent, RecordWriter, StreamEvent, WriterOptions } from './contract.ts';
+import type { InFlightPiece } from './in-flight.ts';
 
 /** What all writers do alike: everything but choosing the channel. */
 abstract class EdgeWriter implements RecordWriter {
   recordsOut = 0;
   protected readonly outlets: readonly Outlet[];
+  private readonly overtakes: boolean;
 
-  constructor(outlets: readonly Outlet[]) {
+  constructor(outlets: readonly Outlet[], options: WriterOptions) {
     assert(outlets.length > 0, 'a writer has a channel');
     this.outlets = outlets;
+    this.overtakes = overtakes(options.partitioning.kind);
   }
 
   abstract emit(value: unknown, timestampMs: number): void;
@@ -48,6 +52,17 @@ abstract class EdgeWriter implements RecordWriter {
     return isDrained;
   }
 
+  showsBarrier(): boolean {
+    return !this.overtakes || this.outlets.every((outlet) => outlet.showsBarrier());
+  }
+
+  overtake(barrier: BarrierEvent, keep: (channelIndex: number, piece: InFlightPiece) => void): void {
+    if (!this.overtakes) return;
+    for (const [channelIndex, outlet] of this.outlets.entries()) {
+      for (const piece of outlet.overtake(barrier) ?? []) keep(channelIndex, piece);
+    }
+  }
+
   close(cause: ErrorInfo | null): void {
     for (const outlet of this.outlets) outlet.close(cause);
   }
@@ -65,8 +80,8 @@ abstract class EdgeWriter implements RecordWriter {
 class SingleWriter extends EdgeWriter {
   private readonly only: Outlet;
 
-  constructor(outlet: Outlet, all: readonly Outlet[]) {
-    super(all);
+  constructor(outlet: Outlet, all: readonly Outlet[], options: WriterOptions) {
+    super(all, options);
     this.only = outlet;
   }
 
@@ -84,7 +99,7 @@ class HashWriter extends EdgeWriter {
   private readonly channelOfGroup: Uint16Array;
 
   constructor(outlets: readonly Outlet[], options: WriterOptions) {
-    super(outlets);
+    super(outlets, options);
     const key = present(options.key, 'a hash edge has a key');
     this.selector = key.selector;
     this.hash = keyHashOf(key.type);
@@ -106,9 +121,9 @@ class HashWriter extends EdgeWriter {
 class RebalanceWriter extends EdgeWriter {
   private next: number;
 
-  constructor(outlets: readonly Outlet[], producerIndex: number) {
-    super(outlets);
-    this.next = producerIndex % outlets.length;
+  constructor(outlets: readonly Outlet[], options: WriterOptions) {
+    super(outlets, options);
+    this.next = options.producerIndex % outlets.length;
   }
 
   emit(value: unknown, timestampMs: number): void {
@@ -123,9 +138,9 @@ class RebalanceWriter extends EdgeWriter {
 class ShuffleWriter extends EdgeWriter {
   private state: number;
 
-  constructor(outlets: readonly Outlet[], seed: number) {
-    super(outlets);
-    this.state = seed | 0;
+  constructor(outlets: readonly Outlet[], options: WriterOptions) {
+    super(outlets, options);
+    this.state = options.seed | 0;
   }
 
   emit(value: unknown, timestampMs: number): void {
@@ -158,11 +173,11 @@ class CustomWriter extends EdgeWriter {
   private readonly partitioner: Partitioner<unknown>;
   private readonly taskName: string;
 
-  constructor(outlets: readonly Outlet[], taskName: string, custom: Custom) {
-    super(outlets);
+  constructor(outlets: readonly Outlet[], options: WriterOptions, custom: Custom) {
+    super(outlets, options);
     this.selector = custom.selector;
     this.partitioner = custom.partitioner;
-    this.taskName = taskName;
+    this.taskName = options.taskName;
   }
 
   emit(value: unknown, timestampMs: number): void {
@@ -178,6 +193,11 @@ class CustomWriter extends EdgeWriter {
   }
 }
 
+/** Whether barriers may overtake: not where a record has one place to go, or all. Source: Flink `supportsUnalignedCheckpoints`. */
+function overtakes(kind: Partitioning['kind']): boolean {
+  return kind !== 'forward' && kind !== 'rescale' && kind !== 'broadcast';
+}
+
 /** The writer for a partitioning. */
 export function writerFor(options: WriterOptions, outlets: readonly Outlet[]): RecordWriter {
   const { partitioning } = options;
@@ -185,17 +205,17 @@ export function writerFor(options: WriterOptions, outlets: readonly Outlet[]): R
   switch (partitioning.kind) {
     case 'forward':
     case 'global':
-      return new SingleWriter(first, outlets);
+      return new SingleWriter(first, outlets, options);
     case 'custom':
-      return new CustomWriter(outlets, options.taskName, { selector: partitioning.key.selector, partitioner: partitioning.partitioner });
+      return new CustomWriter(outlets, options, { selector: partitioning.key.selector, partitioner: partitioning.partitioner });
     case 'hash':
-      return outlets.length === 1 ? new SingleWriter(first, outlets) : new HashWriter(outlets, options);
+      return outlets.length === 1 ? new SingleWriter(first, outlets, options) : new HashWriter(outlets, options);
     case 'rebalance':
     case 'rescale':
-      return outlets.length === 1 ? new SingleWriter(first, outlets) : new RebalanceWriter(outlets, options.producerIndex);
+      return outlets.length === 1 ? new SingleWriter(first, outlets, options) : new RebalanceWriter(outlets, options);
     case 'shuffle':
-      return outlets.length === 1 ? new SingleWriter(first, outlets) : new ShuffleWriter(outlets, options.seed);
+      return outlets.length === 1 ? new SingleWriter(first, outlets, options) : new ShuffleWriter(outlets, options);
     case 'broadcast':
-      return outlets.length === 1 ? new SingleWriter(first, outlets) : new BroadcastWriter(outlets);
+      return outlets.length === 1 ? new SingleWriter(first, outlets, options) : new BroadcastWriter(outlets, options);
   }
 }

@@ -4,6 +4,7 @@
  */
 import { ClusterError, type ErrorInfo } from '../protocol/errors.ts';
 import type { ChannelEntry } from './channel-table.ts';
+import type { Announcement } from './in-flight.ts';
 import { RingConsumer, RingProducer } from './ring.ts';
 import type { Doorbell } from './doorbell.ts';
 
@@ -96,6 +97,14 @@ export function parseCause(body: unknown): ErrorInfo | null {
   const { code, className, message } = fieldsOf(body);
   if (typeof code !== 'string' || typeof className !== 'string' || typeof message !== 'string') throw malformed('CLOSED');
   return { code: code as ErrorInfo['code'], className, message, stack: '' };
+}
+
+/** The body of ANNOUNCE. */
+export function parseAnnouncement(body: unknown): Announcement {
+  const { barrier, sequence } = fieldsOf(body);
+  const { kind, checkpointId, timestampMs, options } = fieldsOf(barrier);
+  if (kind !== 'barrier' || typeof options !== 'string') throw malformed('ANNOUNCE');
+  return { barrier: { kind, checkpointId: count(checkpointId), timestampMs: count(timestampMs), options }, sequence: count(sequence) };
 }
 
 /** A whole number that is not negative. */

@@ -2,13 +2,17 @@
  * A ring: one channel between two threads, as a single-producer single-consumer queue of buffers in
  * shared memory. Credit is the number of free buffers.
  *
- *     control words (int32)                               | cause   | buffer 0 | buffer 1 | … | buffer n−1
- *     [0] n  [16] head  [32] tail  [48] starved           | 4 KiB   | 32 KiB each: header and payload
+ *     control words (int32)                               | cause | announcement | buffer 0 | … | buffer n−1
+ *     [0] n  [16] head  [32] tail  [48] starved           | 4 KiB | 8 KiB        | 32 KiB each: header and payload
  *     [49] producer state  [50] consumer state            |
  *     [51] length of the cause                            |
+ *     [52] version  [53] length of the announcement       |
  *
  *     head: buffers published, written by the producer      free      = n − (head − tail)
  *     tail: buffers released, written by the consumer       available = head − tail
+ *
+ * An announcement is text that need not wait for room: that of a barrier which overtakes the buffers. The next
+ * takes its place. Its version is odd while it is being written, so that the consumer never reads half of one.
  *
  * The hot words lie in cache lines of their own. A buffer is published by one atomic store after it is
  * complete, so ending a thread at any point never shows a torn record.
@@ -29,11 +33,16 @@ const STARVED = 48;
 const PRODUCER_STATE = 49;
 const CONSUMER_STATE = 50;
 const CAUSE_LENGTH = 51;
+const ANNOUNCEMENT_VERSION = 52;
+const ANNOUNCEMENT_LENGTH = 53;
 const CONTROL_SIZE_BYTES = 256;
 /** Longer causes are shortened; the whole one is in the log of the side that failed. */
 const CAUSE_SIZE_BYTES_MAX = 4096;
 const CAUSE_TEXT_MAX = 600;
-const BUFFERS_OFFSET = CONTROL_SIZE_BYTES + CAUSE_SIZE_BYTES_MAX;
+/** Longer announcements are not made. */
+const ANNOUNCEMENT_SIZE_BYTES_MAX = 8192;
+const ANNOUNCEMENT_OFFSET = CONTROL_SIZE_BYTES + CAUSE_SIZE_BYTES_MAX;
+const BUFFERS_OFFSET = ANNOUNCEMENT_OFFSET + ANNOUNCEMENT_SIZE_BYTES_MAX;
 
 const OPEN = 0;
 const CLOSED = 1;
@@ -112,6 +121,26 @@ export class RingProducer extends RingMemory {
     return this.inUse() === 0;
   }
 
+  /** Published buffers that the consumer has not given back. */
+  unreleased(): number {
+    return this.inUse();
+  }
+
+  /** Offset of a published buffer: 0 is the newest, 1 the one before. Its bytes stay as they are until the next `publish`. */
+  publishedOffset(back: number): number {
+    return this.offsetOf((this.head - 1 - back) >>> 0);
+  }
+
+  /** Tells the consumer something ahead of all buffers. False when it is too long, and nothing is told. */
+  announce(text: string): boolean {
+    if (Buffer.byteLength(text) > ANNOUNCEMENT_SIZE_BYTES_MAX) return false;
+    Atomics.add(this.words, ANNOUNCEMENT_VERSION, 1);
+    Atomics.store(this.words, ANNOUNCEMENT_LENGTH, this.bytes.write(text, ANNOUNCEMENT_OFFSET));
+    Atomics.add(this.words, ANNOUNCEMENT_VERSION, 1);
+    this.peer.ring();
+    return true;
+  }
+
   isConsumerClosed(): boolean {
     return Atomics.load(this.words, CONSUMER_STATE) === CLOSED;
   }
@@ -127,6 +156,7 @@ export class RingProducer extends RingMemory {
 export class RingConsumer extends RingMemory {
   private readonly peer: Doorbell;
   private tail: number;
+  private announcementVersion = 0;
 
   constructor(shared: SharedArrayBuffer, peer: Doorbell) {
     super(shared);
@@ -141,6 +171,22 @@ export class RingConsumer extends RingMemory {
   /** Offset of the oldest buffer; only while `available() > 0`. */
   nextOffset(): number {
     return this.offsetOf(this.tail >>> 0);
+  }
+
+  /** Offset of the buffer that comes `ahead` after the oldest; only while `available() > ahead`. */
+  offsetAhead(ahead: number): number {
+    return this.offsetOf((this.tail + ahead) >>> 0);
+  }
+
+  /** What the producer has announced since the last call; null: nothing. */
+  announcement(): string | null {
+    const version = Atomics.load(this.words, ANNOUNCEMENT_VERSION);
+    if (version === this.announcementVersion || version % 2 === 1) return null;
+    const length = Atomics.load(this.words, ANNOUNCEMENT_LENGTH);
+    const text = this.bytes.toString('utf8', ANNOUNCEMENT_OFFSET, ANNOUNCEMENT_OFFSET + length);
+    if (Atomics.load(this.words, ANNOUNCEMENT_VERSION) !== version) return null; // The next one is being written, and will be seen.
+    this.announcementVersion = version;
+    return text;
   }
 
   /** Gives the oldest buffer back. */

@@ -60,11 +60,11 @@ export class SlotChannels implements SlotExchange {
     if (endpoint.kind === 'local') return new LocalOutlet(this.meet(endpoint), { taskName, status, copy: copyOf(type) });
     const ring = new RingProducer(endpoint.ring, new Doorbell(endpoint.doorbell));
     const { channelId, generation } = endpoint;
-    return new ChannelEncoder(ring, { taskName, status, channelId, generation, codec: channelCodec(type) });
+    return new ChannelEncoder(ring, { taskName, status, channelId, generation, codec: channelCodec(type), isRemote: endpoint.isRemote });
   }
 
   private inlet(endpoint: ChannelEndpoint, type: TypeDescriptor<unknown> | null): Inlet {
-    if (endpoint.kind === 'local') return new LocalInlet(this.meet(endpoint));
+    if (endpoint.kind === 'local') return new LocalInlet(this.meet(endpoint), () => channelCodec(type));
     const ring = new RingConsumer(endpoint.ring, new Doorbell(endpoint.doorbell));
     return new ChannelDecoder(ring, channelCodec(type), endpoint.generation);
   }

@@ -12,6 +12,7 @@
  *     CREDIT   consumer → producer          uint32: that many more buffers are free
  *     CLOSED   producer → consumer          an ErrorInfo or null: no `end` will come
  *     GONE     consumer → producer          nobody reads any more
+ *     ANNOUNCE producer → consumer          an Announcement: a barrier that overtakes the buffers behind it
  *
  * A reader trusts nothing: a length or type that no peer of this version writes ends the connection
  * before a byte is stored, and every body has a bound.
@@ -35,6 +36,7 @@ export const BUFFER = 5;
 export const CREDIT = 6;
 export const CLOSED = 7;
 export const GONE = 8;
+export const ANNOUNCE = 9;
 
 /** Writes a message header at the start of `target`. */
 export function writeWireHeader(target: Buffer, type: number, message: { readonly channel: number; readonly bodySizeBytes: number }): void {
@@ -107,7 +109,7 @@ export class WireReader {
     const isBuffer = this.type === BUFFER;
     const isLegal = isBuffer
       ? this.bodySizeBytes >= FRAME_HEADER_SIZE_BYTES && this.bodySizeBytes <= BUFFER_SIZE_BYTES
-      : this.type >= HELLO && this.type <= GONE && this.bodySizeBytes <= CONTROL_SIZE_BYTES_MAX;
+      : this.type >= HELLO && this.type <= ANNOUNCE && this.bodySizeBytes <= CONTROL_SIZE_BYTES_MAX;
     if (!isLegal) {
       const found = `type ${this.type}, ${this.bodySizeBytes} bytes`;
       throw new ClusterError('DATA_CORRUPT', `no message of protocol version ${WIRE_VERSION}: ${found}`);

@@ -198,6 +198,14 @@ class KeepingWriter implements RecordWriter {
     if (event.kind === 'watermark') this.watermarksMs.push(event.timestampMs);
   }
 
+  showsBarrier(): boolean {
+    return true;
+  }
+
+  overtake(): void {
+    // Nothing is in flight.
+  }
+
   flush(): void {
     // Nothing is buffered.
   }

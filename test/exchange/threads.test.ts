@@ -18,7 +18,7 @@ for (const records of ['row', 'anyObject'] as const) {
     const peer = new Doorbell();
     const rings = [0, 1].map((i) => ({ channelId: `0:0:${i}`, ring: allocateRing(2) }));
     const ends = (doorbell: SharedArrayBuffer): ChannelEndpoint[] =>
-      rings.map((ring) => ({ kind: 'ring', generation: GENERATION, doorbell, ...ring }));
+      rings.map((ring) => ({ kind: 'ring', generation: GENERATION, doorbell, isRemote: false, ...ring }));
     const gate = slot.createGate({ taskName: 'sink', inputs: [{ inputIndex: 0, type: typeNamed(records), endpoints: ends(peer.shared) }] });
     const worker = startSource(records, peer, ends(slot.doorbell.shared));
     t.teardown(() => worker.terminate().then(() => undefined));

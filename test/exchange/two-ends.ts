@@ -45,7 +45,7 @@ export const joinRings: Joiner = async (options = {}) => {
   const [source, target] = [new SlotChannels(log), new SlotChannels(log)];
   const rings = channelIds(options).map((channelId) => ({ channelId, ring: allocateRing(options.buffers ?? 4) }));
   const ends = (doorbell: SharedArrayBuffer): ChannelEndpoint[] =>
-    rings.map(({ channelId, ring }) => ({ kind: 'ring', channelId, generation: GENERATION, ring, doorbell }));
+    rings.map(({ channelId, ring }) => ({ kind: 'ring', channelId, generation: GENERATION, ring, doorbell, isRemote: false }));
   return edgeOf(source, target, { outputs: ends(target.doorbell.shared), inputs: ends(source.doorbell.shared), options });
 };
 

@@ -53,6 +53,14 @@ export class CollectingWriter implements RecordWriter {
     this.emitted.push({ event });
   }
 
+  showsBarrier(): boolean {
+    return true;
+  }
+
+  overtake(): void {
+    // Nothing is in flight.
+  }
+
   flush(): void {}
 
   refresh(): boolean {
