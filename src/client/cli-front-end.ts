@@ -22,7 +22,20 @@ export interface ClientSettings {
   readonly remarks: readonly string[];
   /** Abbreviated commit of this build. */
   readonly commit: string;
+  /** `execution.target`, undefined when nobody set it. */
+  readonly target: string | undefined;
+  /** Starts what `-t local` runs a job on: a cluster in this process, with at least `slots` slots. */
+  readonly startLocalCluster: (slots: number) => Promise<LocalCluster>;
 }
+
+/** A cluster in this process, with its own REST endpoint. */
+export interface LocalCluster {
+  readonly host: string;
+  readonly port: number;
+  readonly close: () => Promise<void>;
+}
+
+const TARGETS = ['remote', 'local'];
 
 /** `settings` is called with the `-D` pairs of the command line; throws CONFIG_INVALID. */
 export type SettingsLoader = (dynamic: readonly string[]) => Promise<ClientSettings>;
@@ -69,33 +82,90 @@ async function perform(
   name: string, command: ParsedCommand, context: { loadSettings: SettingsLoader; terminal: Terminal },
 ): Promise<number> {
   const { terminal } = context;
-  const settings = await context.loadSettings(command.values.get('D') ?? []);
+  if (name === 'run-application') {
+    throw new UsageError(
+      'run-application starts a cluster on YARN or Kubernetes, and Drey runs standalone. Start a cluster with start-cluster.sh, then use run.',
+    );
+  }
+  const settings = await context.loadSettings(settingsOf(command));
   for (const remark of settings.remarks) terminal.error(`[WARN] ${remark}\n`);
   if (name === 'info') {
     const { infoAction } = await import('./info-action.ts');
     return infoAction(command, settings.configuration, terminal);
   }
-  const { host, port } = targetOf(command, settings);
+  const target = settings.target ?? 'remote';
+  if (!TARGETS.includes(target)) {
+    const why = 'Drey runs standalone, not on YARN or Kubernetes';
+    throw new UsageError(`The target (-t, execution.target) is remote or local, not "${target}": ${why}.`);
+  }
+  if (target === 'local' && name === 'run') return runLocally(command, settings, terminal);
+  // From the configuration file, `local` says where jobs run; the other actions are still about the cluster.
+  if (target === 'local' && (command.values.has('target') || command.values.has('executor'))) {
+    throw new UsageError(`-t local is for run only: a job in this process ends with it, so there is none to ${name}.`);
+  }
+  const address = addressOf(command, settings);
+  return withClient(address, settings, (client) => performRemotely(name, command, client, terminal));
+}
+
+/** The settings that options stand for; `-D` comes last and wins, as in Flink. */
+function settingsOf({ values }: ParsedCommand): string[] {
+  const pairs: [key: string, value: string | undefined][] = [
+    ['execution.target', values.get('target')?.at(-1) ?? values.get('executor')?.at(-1)],
+    ['high-availability.cluster-id', values.get('zookeeperNamespace')?.at(-1)],
+    ['pipeline.classpaths', values.get('classpath')?.map(requireUrl).join(';')],
+  ];
+  return [...pairs.flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`])), ...(values.get('D') ?? [])];
+}
+
+function requireUrl(text: string): string {
+  if (URL.canParse(text)) return text;
+  throw new UsageError(`Bad syntax for classpath: ${text}`);
+}
+
+/** Unlike Flink: `-d` is refused, since the job would end with this command at once. */
+async function runLocally(command: ParsedCommand, settings: ClientSettings, terminal: Terminal): Promise<number> {
+  if (command.values.has('detached') || command.values.has('yarndetached')) {
+    throw new UsageError('-d needs a cluster that outlives this command; leave it out, or leave out -t local.');
+  }
+  const { runAction, programCommand } = await import('./run-action.ts');
+  const { parallelism } = programCommand(command, terminal.workingDirectory); // Checked before a cluster starts.
+  const cluster = await settings.startLocalCluster(parallelism ?? 1);
+  try {
+    return await withClient(cluster, settings, (client) => runAction(command, client, terminal));
+  } finally {
+    await cluster.close();
+  }
+}
+
+async function withClient(
+  address: { readonly host: string; readonly port: number },
+  settings: ClientSettings,
+  run: (client: RestClusterClient) => Promise<number>,
+): Promise<number> {
+  const { host, port } = address;
   const client = new RestClusterClient({ host, port, timeoutMs: settings.timeoutMs, headers: settings.headers });
   try {
-    if (name === 'run') {
-      const { runAction } = await import('./run-action.ts');
-      return await runAction(command, client, terminal);
-    }
-    if (name === 'list' || (name === 'cancel' && !command.values.has('withSavepoint'))) {
-      const { listAction, cancelAction } = await import('./job-actions.ts');
-      return await (name === 'list' ? listAction : cancelAction)(command, client, terminal);
-    }
-    const actions = await import('./savepoint-actions.ts');
-    const { savepointAction, stopAction, checkpointAction, cancelWithSavepoint } = actions;
-    const action = { savepoint: savepointAction, stop: stopAction, checkpoint: checkpointAction }[name] ?? cancelWithSavepoint;
-    return await action(command, client, terminal);
+    return await run(client);
   } finally {
     client.close();
   }
 }
 
-function targetOf(command: ParsedCommand, settings: ClientSettings): { host: string; port: number } {
+async function performRemotely(name: string, command: ParsedCommand, client: RestClusterClient, terminal: Terminal): Promise<number> {
+  if (name === 'run') {
+    const { runAction } = await import('./run-action.ts');
+    return runAction(command, client, terminal);
+  }
+  if (name === 'list' || (name === 'cancel' && !command.values.has('withSavepoint'))) {
+    const { listAction, cancelAction } = await import('./job-actions.ts');
+    return (name === 'list' ? listAction : cancelAction)(command, client, terminal);
+  }
+  const { savepointAction, stopAction, checkpointAction, cancelWithSavepoint } = await import('./savepoint-actions.ts');
+  const action = { savepoint: savepointAction, stop: stopAction, checkpoint: checkpointAction }[name] ?? cancelWithSavepoint;
+  return action(command, client, terminal);
+}
+
+function addressOf(command: ParsedCommand, settings: ClientSettings): { host: string; port: number } {
   const text = command.values.get('jobmanager')?.at(-1);
   if (text === undefined) return { host: settings.restHost, port: settings.restPort };
   const form = /^(?:https?:\/\/)?([^:/\s]+):(\d{1,5})\/?$/.exec(text);

@@ -11,6 +11,8 @@ export interface OptionSpec {
   readonly long: string;
   readonly value: string | null;
   readonly description: string;
+  /** Understood, but not in the help, as in Flink. */
+  readonly isHidden?: true;
 }
 
 /** One action. `operands` is how its syntax line names what follows the options. */
@@ -33,7 +35,10 @@ const option = (
 
 const CLUSTER_OPTIONS: readonly OptionSpec[] = [
   option('D', 'D', 'property=value', 'Sets any configuration option; repeatable.'),
+  option('e', 'executor', 'target', 'Deprecated name of --target.'),
   option('m', 'jobmanager', 'host:port', 'REST address of the JobManager to talk to, instead of the configured one.'),
+  option('t', 'target', 'target', 'Where the job runs (execution.target): remote, a cluster; or local, this process (run only).'),
+  option('z', 'zookeeperNamespace', 'namespace', 'Namespace in ZooKeeper: high-availability.cluster-id'),
   option('h', 'help', null, 'Shows the help of this action.'),
   option('v', 'verbose', null, 'Accepted for compatibility; has no effect.'),
 ];
@@ -42,6 +47,22 @@ const PROGRAM_OPTIONS: readonly OptionSpec[] = [
   option('c', 'class', 'classname', 'Accepted for compatibility; a job file has one program, its default export.'),
   option('p', 'parallelism', 'parallelism', 'Parallelism of operators that set none themselves; overrides parallelism.default.'),
   option('x', 'external', 'package', 'Leaves a package out of the bundle (native addons); it must be installed on every host; repeatable.'),
+];
+
+const RUN_OPTIONS: readonly OptionSpec[] = [
+  ...PROGRAM_OPTIONS,
+  option('C', 'classpath', 'url', 'Accepted for compatibility (pipeline.classpaths); what a job imports is bundled. Repeatable.'),
+  option('d', 'detached', null, 'Returns once the job is submitted.'),
+  option('cm', 'claimMode', 'claim, no_claim, legacy', 'Who owns the files of the savepoint (-s); no_claim unless set.'),
+  option('rm', 'restoreMode', 'claim, no_claim, legacy', 'Deprecated name of --claimMode.'),
+  option('n', 'allowNonRestoredState', null, 'Skips savepoint state that belongs to no operator any more.'),
+  option('s', 'fromSavepoint', 'savepointPath', 'Restores the job from a savepoint or a retained checkpoint.'),
+  option('sae', 'shutdownOnAttachedExit', null, 'Attached: cancels the job when this command is interrupted.'),
+  option(null, 'typecheck', null, "Type-checks the job with the project's TypeScript before anything starts."),
+  { ...option('a', 'arguments', 'argument', 'An argument of the program, before the trailing ones; repeatable.'), isHidden: true },
+  { ...option('j', 'jarfile', 'file', 'The job file.'), isHidden: true },
+  { ...option('yd', 'yarndetached', null, 'Deprecated name of --detached.'), isHidden: true },
+  ...CLUSTER_OPTIONS,
 ];
 
 const TYPE_OPTION = option('type', 'type', 'canonical', 'Format of the savepoint; canonical is the only one.');
@@ -53,17 +74,13 @@ export const ACTIONS: readonly ActionSpec[] = [
     name: 'run',
     syntax: 'run [OPTIONS] <job-file> <arguments>',
     summary: 'bundles and runs a program.',
-    options: [
-      ...PROGRAM_OPTIONS,
-      option('d', 'detached', null, 'Returns once the job is submitted.'),
-      option('cm', 'claimMode', 'claim, no_claim, legacy', 'Who owns the files of the savepoint (-s); no_claim unless set.'),
-      option('rm', 'restoreMode', 'claim, no_claim, legacy', 'Deprecated name of --claimMode.'),
-      option('n', 'allowNonRestoredState', null, 'Skips savepoint state that belongs to no operator any more.'),
-      option('s', 'fromSavepoint', 'savepointPath', 'Restores the job from a savepoint or a retained checkpoint.'),
-      option('sae', 'shutdownOnAttachedExit', null, 'Attached: cancels the job when this command is interrupted.'),
-      option(null, 'typecheck', null, "Type-checks the job with the project's TypeScript before anything starts."),
-      ...CLUSTER_OPTIONS,
-    ],
+    options: RUN_OPTIONS,
+  },
+  {
+    name: 'run-application',
+    syntax: 'run-application [OPTIONS] <job-file> <arguments>',
+    summary: 'is refused: Drey runs standalone clusters only.',
+    options: RUN_OPTIONS,
   },
   {
     name: 'info',
@@ -146,7 +163,7 @@ export function parseCommand(action: ActionSpec, words: readonly string[]): Pars
   return { values, operands: [] };
 }
 
-/** The option that a word names: `-p`, `--parallelism`, `--parallelism=2`, `-Dkey=value`. */
+/** The option that a word names: `-p`, `-p2`, `--parallelism`, `--parallelism=2`, `-Dkey=value`. */
 function findOption(action: ActionSpec, word: string): { spec: OptionSpec; attached: string | null } {
   if (word.startsWith('-D') && word.length > 2) {
     const dynamic = action.options.find((spec) => spec.long === 'D');
@@ -157,6 +174,11 @@ function findOption(action: ActionSpec, word: string): { spec: OptionSpec; attac
   const name = equals < 0 ? bare : bare.slice(0, equals);
   const spec = action.options.find((each) => each.long === name || each.short === name);
   if (spec) return { spec, attached: equals < 0 ? null : bare.slice(equals + 1) };
+  const letter = /^-[A-Za-z][^A-Za-z-]/.test(word) && action.options.find((each) => each.value !== null && each.short === word[1]);
+  if (letter) return { spec: letter, attached: word.slice(2) };
+  if (/^py(fs|m|req|arch|exec|clientexec|path|thon|[A-Z]\w*)?$/.test(name)) {
+    throw new ClusterError('BAD_REQUEST', `Option ${word}: Python jobs cannot run here; a job is a TypeScript or JavaScript module.`);
+  }
   const guess = name.length < 3 ? null : nearest(name, action.options.map((each) => each.long).filter((long) => long !== 'D'));
   throw new ClusterError('BAD_REQUEST', `Unrecognized option: ${word}${guess ? `. Did you mean --${guess}?` : ''}`);
 }
@@ -166,9 +188,10 @@ const INDENT = 5;
 
 /** Help of one action. */
 export function actionHelp(action: ActionSpec): string {
-  const heads = action.options.map(optionHead);
+  const shown = action.options.filter((spec) => !spec.isHidden);
+  const heads = shown.map(optionHead);
   const column = INDENT + Math.max(...heads.map((head) => head.length)) + 3;
-  const rows = action.options.map((spec, i) => wrap(' '.repeat(INDENT) + (heads[i] ?? ''), spec.description, column));
+  const rows = shown.map((spec, i) => wrap(' '.repeat(INDENT) + (heads[i] ?? ''), spec.description, column));
   const head = `\nAction "${action.name}" ${action.summary}\n\n  Syntax: ${action.syntax}\n`;
   return `${head}  "${action.name}" action options:\n${rows.join('\n')}\n`;
 }

@@ -37,7 +37,9 @@ export interface ProgramCommand {
 
 /** Reads job file, arguments and options. Throws `UsageError`. */
 export function programCommand(command: ParsedCommand, workingDirectory: string): ProgramCommand {
-  const [file, ...programArgs] = command.operands;
+  const jarFile = command.values.get('jarfile')?.at(-1);
+  const [file, ...operands] = jarFile === undefined ? command.operands : [jarFile, ...command.operands];
+  const programArgs = [...(command.values.get('arguments') ?? []), ...operands];
   const parallelismText = command.values.get('parallelism')?.at(-1);
   const parallelism = parallelismText === undefined ? null : parseParallelism(parallelismText); // First: `-p job.ts` has taken the file.
   if (file === undefined) {
@@ -84,7 +86,7 @@ export async function runAction(command: ParsedCommand, client: RestClusterClien
   const start = jobStart(command, terminal);
   if (command.values.has('typecheck')) await requireTypes(program.file, terminal);
   const bundle = await bundleOf(program, terminal);
-  const isDetached = command.values.has('detached');
+  const isDetached = command.values.has('detached') || command.values.has('yarndetached');
   const interrupt = !isDetached && command.values.has('shutdownOnAttachedExit') ? new CancelOnInterrupt(client, terminal) : null;
   try {
     const jobId = await submit(program, bundle, start, { client, terminal });

@@ -84,8 +84,8 @@ export const jobOptions = {
     description: 'Longest time that a record waits in a buffer. 0 sends every record at once.',
   }),
   executionTarget: optional({
-    key: 'execution.target', type: string, since: '0.2',
-    description: 'Where `bin/flink run` sends a job: `remote`, or `local` for a cluster in the process.',
+    key: 'execution.target', type: string,
+    description: 'Where `bin/flink run` runs a job (`-t`): `remote`, or `local` for a cluster in its own process. Unset: `remote`.',
   }),
   attached: option({
     key: 'execution.attached', type: boolean, default: 'false', since: '0.2', description: 'Whether the client waits for the job’s end.',

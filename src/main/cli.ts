@@ -25,8 +25,16 @@ async function loadSettings(dynamic: readonly string[]): Promise<ClientSettings>
     timeoutMs: configuration.get(options.clientTimeout),
     headers: headersFrom(process.env['FLINK_REST_CLIENT_HEADERS'] ?? ''),
     configuration: flatConfiguration(loaded),
-    remarks: loaded.findings.filter(({ level, origin }) => level === 'warning' && origin.kind === 'dynamic').map(showFinding),
+    remarks: loaded.findings.filter(({ level, origin }) => level !== 'error' && origin.kind === 'dynamic').map(showFinding),
     commit: readRevision().commit,
+    target: configuration.get(options.executionTarget),
+    startLocalCluster: async (slots) => {
+      const { startProcessCluster } = await import('./process-cluster.ts');
+      const { rest, close } = await startProcessCluster({
+        slots: Math.max(slots, configuration.get(options.taskManagerSlots)), configuration: flatConfiguration(loaded), restPorts: [0],
+      });
+      return { host: '127.0.0.1', port: rest.port, close };
+    },
   };
 }
 

@@ -6,11 +6,8 @@
  * files hit, because the bundle's source map names them by their full path.
  */
 import { watch } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { present } from '../base/assert.ts';
-import { silentLoggers } from '../base/log.ts';
 import { systemPorts } from '../base/system-ports.ts';
 import { bundleJob, type JobBundle } from '../client/bundle.ts';
 import { ACTIONS, parseCommand } from '../client/command-line.ts';
@@ -20,10 +17,8 @@ import { typecheck } from '../client/typecheck.ts';
 import { ClusterError, errorFromInfo } from '../protocol/errors.ts';
 import type { JobId } from '../protocol/ids.ts';
 import { isGloballyTerminal } from '../protocol/states.ts';
-import { DREY_VERSION } from '../protocol/version.ts';
-import { RestServer } from '../rest/server.ts';
-import { MiniCluster } from '../testing/mini-cluster.ts';
-import { readRevision } from './surroundings.ts';
+import type { MiniCluster } from '../testing/mini-cluster.ts';
+import { startProcessCluster } from './process-cluster.ts';
 
 const SLOTS_MIN = 4;
 const REST_PORTS = [8081, 8082, 8083, 8084, 8085, 0];
@@ -143,40 +138,17 @@ function readProgram(): ProgramCommand {
   return programCommand(parseCommand(run, process.argv.slice(2)), process.cwd());
 }
 
-function startRest(cluster: MiniCluster, uploadDirectory: string): Promise<RestServer> {
-  return RestServer.start(cluster.gateway, {
-    ports: systemPorts,
-    loggers: silentLoggers,
-    bindAddress: 'localhost',
-    portCandidates: REST_PORTS,
-    advertisedAddress: 'localhost',
-    uploadDirectory,
-    submitEnabled: true,
-    cancelEnabled: true,
-    refreshIntervalMs: 3000,
-    contentSizeBytesMax: 100 * 1024 * 1024,
-    logFile: null,
-    shownConfiguration: cluster.gateway.configuration,
-    version: DREY_VERSION,
-    revision: readRevision(),
-  });
-}
-
 async function main(): Promise<void> {
   const program = readProgram();
   const slots = Math.max(SLOTS_MIN, program.parallelism ?? 1);
-  const uploadDirectory = await mkdtemp(join(tmpdir(), 'drey-dev-'));
-  const cluster = await MiniCluster.start({ slots, threads: true, configuration: program.configuration });
-  const rest = await startRest(cluster, uploadDirectory);
+  const { cluster, rest, close } = await startProcessCluster({ slots, configuration: program.configuration, restPorts: REST_PORTS });
   const session = new DevSession(cluster, program);
   process.once('SIGINT', () => {
     void end().finally(() => process.exit(0));
   });
   const end = async (): Promise<void> => {
     await session.stop();
-    await rest.close();
-    await cluster.close();
-    await rm(uploadDirectory, { recursive: true, force: true });
+    await close();
   };
   say(`Cluster with ${slots} slots: ${rest.address}`);
   await session.run();

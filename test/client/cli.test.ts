@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { silentLoggers } from '../../src/base/log.ts';
 import { systemPorts } from '../../src/base/system-ports.ts';
-import { runCommandLine } from '../../src/client/cli-front-end.ts';
+import { runCommandLine, type ClientSettings } from '../../src/client/cli-front-end.ts';
 import type { Terminal } from '../../src/client/terminal.ts';
 import { RestServer } from '../../src/rest/server.ts';
 import { FAILED_JOB, RUNNING_JOB, fakeGateway, type FakeGateway } from '../rest/fake-gateway.ts';
@@ -17,6 +17,10 @@ interface Session {
   readonly directory: string;
   /** What Ctrl-C does while an action listens for it. */
   readonly interrupt: { press: () => void };
+  /** The `-D` pairs that the settings of the last command were asked for with. */
+  readonly dynamicSettings: readonly string[];
+  /** What `-t local` started, by the slots asked for, and how many of them were closed. */
+  readonly localClusters: { readonly slots: number[]; closed: number };
   readonly flink: (...words: string[]) => Promise<{ code: number; out: string; error: string }>;
 }
 
@@ -38,6 +42,19 @@ async function start(t: ExecutionContext): Promise<Session> {
   });
   await writeFile(join(directory, 'job.ts'), JOB);
   const interrupt: Session['interrupt'] = { press: () => undefined };
+  const dynamicSettings: string[] = [];
+  const localClusters: Session['localClusters'] = { slots: [], closed: 0 };
+  const settingsFor = (dynamic: readonly string[]): ClientSettings => {
+    dynamicSettings.splice(0, Infinity, ...dynamic);
+    return {
+      restHost: '127.0.0.1', restPort: server.port, timeoutMs: 10_000, headers: {}, configuration: {}, remarks: [], commit: 'abcdef1',
+      target: dynamic.findLast((pair) => pair.startsWith('execution.target='))?.slice('execution.target='.length),
+      startLocalCluster: async (slots) => {
+        localClusters.slots.push(slots);
+        return { host: '127.0.0.1', port: server.port, close: async () => void localClusters.closed++ };
+      },
+    };
+  };
   const flink: Session['flink'] = async (...words) => {
     let out = '';
     let error = '';
@@ -54,11 +71,10 @@ async function start(t: ExecutionContext): Promise<Session> {
         return () => undefined;
       },
     };
-    const settings = { restHost: '127.0.0.1', restPort: server.port, timeoutMs: 10_000, headers: {}, configuration: {}, remarks: [], commit: 'abcdef1' };
-    const code = await runCommandLine(words, async () => settings, terminal);
+    const code = await runCommandLine(words, async (dynamic) => settingsFor(dynamic), terminal);
     return { code, out, error };
   };
-  return { gateway, directory, interrupt, flink };
+  return { gateway, directory, interrupt, dynamicSettings, localClusters, flink };
 }
 
 test('list prints running and scheduled jobs as Flink does, and all of them with -a', async (t) => {
@@ -162,7 +178,7 @@ test('help, version and unknown actions', async (t) => {
   t.true(none.out.endsWith('\nPlease specify an action.\n'));
   const unknown = await flink('foo');
   t.is(unknown.code, 1);
-  t.true(unknown.out.startsWith('"foo" is not a valid action.\n\nValid actions are "run", "info", "list", "savepoint", "checkpoint", "stop", or "cancel".\n'));
+  t.true(unknown.out.startsWith('"foo" is not a valid action.\n\nValid actions are "run", "run-application", "info", "list", "savepoint", "checkpoint", "stop", or "cancel".\n'));
 });
 
 test('savepoint, stop, checkpoint and cancel -s say what Flink says', async (t) => {
@@ -217,4 +233,43 @@ test('run -s hands over what the job starts from, a local path counted from here
     'execution.state-recovery.claim-mode': 'CLAIM',
   });
   t.regex((await flink('run', '-cm', 'mine', join(directory, 'job.ts'))).out, /^--claimMode takes claim, no_claim or legacy/);
+});
+
+test('run -t, -e, -z and -C stand for their keys, and -D wins over them', async (t) => {
+  const { flink, dynamicSettings, directory } = await start(t);
+  const file = join(directory, 'job.ts');
+  t.is((await flink('run', '-d', '-e', 'local', '-t', 'remote', '-z', '/mine', '-C', 'file:///a.mjs', '-C', 'http://b/c', '-Dx=y', file)).code, 0);
+  t.deepEqual(dynamicSettings, [
+    'execution.target=remote', 'high-availability.cluster-id=/mine', 'pipeline.classpaths=file:///a.mjs;http://b/c', 'x=y',
+  ]);
+  t.regex((await flink('run', '-C', 'no url', file)).out, /^Bad syntax for classpath: no url\n/);
+  t.regex((await flink('run', '-t', 'yarn-session', file)).out, /^The target \(-t, execution\.target\) is remote or local, not "yarn-session"/);
+  t.regex((await flink('list', '-t', 'local')).out, /^-t local is for run only/);
+  t.is((await flink('list', '-D', 'execution.target=local')).code, 0);
+  t.regex((await flink('run-application', file)).out, /^run-application starts a cluster on YARN or Kubernetes/);
+  t.regex((await flink('run', '-py', 'job.py')).out, /^Option -py: Python jobs cannot run here/);
+});
+
+test('run -t local runs the job in a cluster of its own, which is gone when the job has ended or failed', async (t) => {
+  const { flink, gateway, directory, localClusters } = await start(t);
+  const file = join(directory, 'job.ts');
+  Object.assign(gateway, {
+    jobResult: async (jobId: typeof RUNNING_JOB) => ({ jobId, name: 'words', status: 'FINISHED', startTimeMs: 1000, endTimeMs: 3000, accumulators: {}, error: null }),
+  });
+  const ran = await flink('run', '-t', 'local', '-p3', file);
+  t.deepEqual([ran.code, ran.error], [0, '']);
+  t.regex(ran.out, /Program execution finished/);
+  t.deepEqual(localClusters, { slots: [3], closed: 1 });
+  t.is((await flink('run', '-t', 'local', 'nosuch.ts')).code, 1);
+  t.deepEqual(localClusters, { slots: [3, 1], closed: 2 });
+  t.regex((await flink('run', '-t', 'local', '-d', file)).out, /^-d needs a cluster that outlives this command/);
+  t.is(localClusters.slots.length, 2, 'what is refused starts nothing');
+});
+
+test('the hidden -j, -a and -yd of run are understood', async (t) => {
+  const { flink, gateway, directory } = await start(t);
+  const ran = await flink('run', '-yd', '-a', 'first', '-j', join(directory, 'job.ts'), 'second');
+  t.deepEqual([ran.code, ran.out], [0, `Job has been submitted with JobID ${RUNNING_JOB}\n`]);
+  t.deepEqual(gateway.requests[0]?.programArgs, ['first', 'second']);
+  t.notRegex((await flink('run', '-h')).out, /jarfile|yarndetached/);
 });

@@ -262,3 +262,12 @@ test.serial('the client runs through a link from another directory, as npx does'
   t.is(code, 0);
   t.regex(out, /^Version: \d+\.\d+\.\d+, Commit ID: /);
 });
+
+test.serial('run -t local needs no cluster, and its output goes to the terminal', async (t) => {
+  const installation = await install(t);
+  const ran = await installation.run('flink', ['run', '-t', 'local', '-p', '2', await jobFile(installation, 'hello.ts', HELLO)]);
+  t.is(ran.code, 0, ran.error);
+  t.regex(ran.out, /^1> hello from a job$/m);
+  t.regex(ran.out, /^Program execution finished$/m);
+  t.deepEqual(await installation.pids('standalonesession'), []);
+});
