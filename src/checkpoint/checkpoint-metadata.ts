@@ -3,7 +3,8 @@
  * inline, with what is needed to hand it to another parallelism or another version of the program. Plain data;
  * metadata-file.ts gives it its form on disk.
  */
-import { parseOperatorSubtaskState, type CheckpointKind, type OperatorSubtaskState, type StateHandle } from '../protocol/checkpoint.ts';
+import { parseOperatorSubtaskState } from '../protocol/checkpoint.ts';
+import type { CheckpointKind, OperatorSubtaskState, SavepointFormat, StateHandle } from '../protocol/checkpoint.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { JobId, OperatorId } from '../protocol/ids.ts';
 import type { JsonObject, JsonValue } from '../protocol/json.ts';
@@ -31,6 +32,8 @@ export interface CheckpointMetadata {
   readonly jobId: JobId;
   readonly checkpointId: number;
   readonly kind: CheckpointKind;
+  /** Null: not a savepoint. */
+  readonly format: SavepointFormat | null;
   /** Wall clock at which it was triggered, ms. */
   readonly timestampMs: number;
   readonly operators: readonly OperatorState[];
@@ -80,11 +83,12 @@ const FINISHED: readonly OperatorState['finished'][] = ['none', 'some', 'all'];
 
 /** Metadata from parsed JSON, checked. Throws BAD_REQUEST naming the field. */
 export function parseCheckpointMetadata(data: JsonValue): CheckpointMetadata {
-  const { jobId, checkpointId, kind, timestampMs, operators } = object(data, 'metadata');
+  const { jobId, checkpointId, kind, format, timestampMs, operators } = object(data, 'metadata');
   return {
     jobId: text(jobId, 'jobId') as JobId,
     checkpointId: count(checkpointId, 'checkpointId'),
     kind: kind === 'savepoint' ? 'savepoint' : 'checkpoint',
+    format: format === 'NATIVE' || format === 'CANONICAL' ? format : null,
     timestampMs: count(timestampMs, 'timestampMs'),
     operators: list(operators, 'operators').map(parseOperator),
   };

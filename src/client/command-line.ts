@@ -65,7 +65,7 @@ const RUN_OPTIONS: readonly OptionSpec[] = [
   ...CLUSTER_OPTIONS,
 ];
 
-const TYPE_OPTION = option('type', 'type', 'canonical', 'Format of the savepoint; canonical is the only one.');
+const TYPE_OPTION = option('type', 'type', 'canonical, native', 'Format of the savepoint; canonical fits every state backend.');
 const DETACHED_OPTION = option('detached', 'detached', null, 'Returns once the savepoint is triggered.');
 
 /** All actions, in the order of the help. */

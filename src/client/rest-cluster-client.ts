@@ -3,6 +3,7 @@
  * `RestClientError`s: either an answer (`status`, the server's texts) or no answer (`status` 0, the reason).
  */
 import { Agent, request as httpRequest } from 'node:http';
+import type { SavepointWish } from '../protocol/checkpoint.ts';
 
 /** A call that failed. `texts` are the server's, or one line that says why there was no answer. */
 export class RestClientError extends Error {
@@ -126,14 +127,14 @@ export class RestClusterClient {
     return answer['user-task-accumulators'];
   }
 
-  /** Answers the id to poll with. `targetDirectory` null: the configured one. */
-  triggerSavepoint(jobId: string, targetDirectory: string | null, cancelJob: boolean): Promise<string> {
-    const request = { 'target-directory': targetDirectory, 'cancel-job': cancelJob, formatType: 'CANONICAL' };
+  /** Answers the id to poll with. */
+  triggerSavepoint(jobId: string, { targetDirectory, format }: SavepointWish, cancelJob: boolean): Promise<string> {
+    const request = { 'target-directory': targetDirectory, 'cancel-job': cancelJob, formatType: format };
     return this.trigger(`/v1/jobs/${jobId}/savepoints`, request);
   }
 
-  triggerStop(jobId: string, targetDirectory: string | null, drain: boolean): Promise<string> {
-    return this.trigger(`/v1/jobs/${jobId}/stop`, { targetDirectory, drain, formatType: 'CANONICAL' });
+  triggerStop(jobId: string, { targetDirectory, format }: SavepointWish, drain: boolean): Promise<string> {
+    return this.trigger(`/v1/jobs/${jobId}/stop`, { targetDirectory, drain, formatType: format });
   }
 
   savepointStatus(jobId: string, triggerId: string): Promise<OperationStatus<{ readonly location: string }>> {

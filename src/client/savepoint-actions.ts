@@ -1,6 +1,7 @@
 /** `flink savepoint`, `flink stop` and `flink checkpoint`: trigger, poll, and say in Flink's words what came of it. */
 import { isAbsolute, join } from 'node:path';
 import { delay } from '../base/ports.ts';
+import type { SavepointFormat } from '../protocol/checkpoint.ts';
 import { parseJobId } from '../protocol/ids.ts';
 import type { ParsedCommand } from './command-line.ts';
 import { CommandError, UsageError } from './failure.ts';
@@ -18,20 +19,20 @@ export async function savepointAction(command: ParsedCommand, client: RestCluste
   if (disposed !== undefined) return dispose(disposed, client, terminal);
   const [text, target, ...others] = command.operands;
   const jobId = requireJobId(text, 'Missing JobID. Specify a Job ID to trigger a savepoint.');
-  refuseNative(command);
+  const format = formatOf(command);
   if (others.length > 0) terminal.out(SURPLUS);
-  const targetDirectory = target === undefined ? null : savepointPath(target, terminal);
+  const wish = { targetDirectory: target === undefined ? null : savepointPath(target, terminal), format };
   const fail = (error: unknown): never => {
     throw new CommandError(FLINK_EXCEPTION, `Failed to trigger a savepoint for the job ${jobId}.`, error);
   };
   if (command.values.has('detached')) {
     terminal.out(`Triggering savepoint in detached mode for job ${jobId}.\n`);
-    const triggerId = await client.triggerSavepoint(jobId, targetDirectory, false).catch(fail);
+    const triggerId = await client.triggerSavepoint(jobId, wish, false).catch(fail);
     terminal.out(`Successfully trigger manual savepoint, triggerId: ${triggerId}\n`);
     return 0;
   }
   terminal.out(`Triggering savepoint for job ${jobId}.\nWaiting for response...\n`);
-  const trigger = (): Promise<string> => client.triggerSavepoint(jobId, targetDirectory, false);
+  const trigger = (): Promise<string> => client.triggerSavepoint(jobId, wish, false);
   const location = await takeSavepoint(jobId, trigger, { client, terminal }).catch(fail);
   terminal.out(`Savepoint completed. Path: ${location}\nYou can resume your program from this savepoint with the run command.\n`);
   return 0;
@@ -41,22 +42,23 @@ export async function savepointAction(command: ParsedCommand, client: RestCluste
 export async function stopAction(command: ParsedCommand, client: RestClusterClient, terminal: Terminal): Promise<number> {
   const { jobText, target, surplus } = jobAndDirectory(command, 'savepointPath');
   const jobId = requireJobId(jobText, 'Missing JobID. Specify a Job ID to stop a job with a savepoint.');
-  refuseNative(command);
+  const format = formatOf(command);
   if (surplus) terminal.out(SURPLUS);
   const drain = command.values.has('drain');
   const targetDirectory = target === null ? null : savepointPath(target, terminal);
-  terminal.out(`${drain ? 'Draining' : 'Suspending'} job "${jobId}" with a CANONICAL savepoint.\n`);
+  terminal.out(`${drain ? 'Draining' : 'Suspending'} job "${jobId}" with a ${format} savepoint.\n`);
   const fail = (error: unknown): never => {
     throw new CommandError(FLINK_EXCEPTION, `Could not stop with a savepoint job "${jobId}".`, error);
   };
   if (command.values.has('detached')) {
     terminal.out(`Triggering stop-with-savepoint in detached mode for job ${jobId}.\n`);
-    const triggerId = await client.triggerStop(jobId, targetDirectory, drain).catch(fail);
+    const triggerId = await client.triggerStop(jobId, { targetDirectory, format }, drain).catch(fail);
     terminal.out(`Successfully trigger stop-with-savepoint in detached mode, triggerId: ${triggerId}\n`);
     return 0;
   }
   terminal.out(`Triggering stop-with-savepoint for job ${jobId}.\nWaiting for response...\n`);
-  const location = await takeSavepoint(jobId, () => client.triggerStop(jobId, targetDirectory, drain), { client, terminal }).catch(fail);
+  const trigger = (): Promise<string> => client.triggerStop(jobId, { targetDirectory, format }, drain);
+  const location = await takeSavepoint(jobId, trigger, { client, terminal }).catch(fail);
   terminal.out(`Savepoint completed. Path: ${location}\n`);
   return 0;
 }
@@ -82,12 +84,13 @@ export async function checkpointAction(command: ParsedCommand, client: RestClust
 export async function cancelWithSavepoint(command: ParsedCommand, client: RestClusterClient, terminal: Terminal): Promise<number> {
   const { jobText, target, surplus } = jobAndDirectory(command, 'withSavepoint');
   const jobId = requireJobId(jobText, 'Missing JobID. Specify a JobID to cancel a job.');
-  refuseNative(command);
+  const format = formatOf(command);
   if (surplus) terminal.out(SURPLUS);
   const targetDirectory = target === null ? null : savepointPath(target, terminal);
   terminal.out('DEPRECATION WARNING: Cancelling a job with savepoint is deprecated. Use "stop" instead.\n');
-  terminal.out(`Cancelling job ${jobId} with CANONICAL savepoint to ${targetDirectory ?? 'default savepoint directory'}.\n`);
-  const location = await takeSavepoint(jobId, () => client.triggerSavepoint(jobId, targetDirectory, true), { client, terminal }).catch(
+  terminal.out(`Cancelling job ${jobId} with ${format} savepoint to ${targetDirectory ?? 'default savepoint directory'}.\n`);
+  const trigger = (): Promise<string> => client.triggerSavepoint(jobId, { targetDirectory, format }, true);
+  const location = await takeSavepoint(jobId, trigger, { client, terminal }).catch(
     (error: unknown) => {
       throw new CommandError(FLINK_EXCEPTION, `Could not cancel job ${jobId}.`, error);
     },
@@ -163,8 +166,9 @@ function requireJobId(text: string | undefined, missing: string): string {
   );
 }
 
-function refuseNative(command: ParsedCommand): void {
-  const type = (command.values.get('type')?.at(-1) ?? 'canonical').toLowerCase();
-  if (type === 'native') throw new UsageError('Native savepoints are not available in this version; leave -type out, or say canonical.');
-  if (type !== 'canonical') throw new UsageError(`-type takes canonical or native, not "${type}".`);
+function formatOf(command: ParsedCommand): SavepointFormat {
+  const type = command.values.get('type')?.at(-1) ?? 'canonical';
+  const format = (['CANONICAL', 'NATIVE'] as const).find((each) => each === type.toUpperCase());
+  if (format === undefined) throw new UsageError(`-type takes canonical or native, not "${type}".`);
+  return format;
 }

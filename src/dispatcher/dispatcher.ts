@@ -8,6 +8,7 @@ import type { JobGraph } from '../graph/job-graph.ts';
 import type { HaStores } from '../ha/high-availability.ts';
 import type { LeaderPermit } from '../ha/leader-permit.ts';
 import type { CheckpointSettings } from '../jobmaster/checkpoint-settings.ts';
+import { restoredMaxParallelism } from '../jobmaster/restored-max-parallelism.core.ts';
 import type { SavepointOperations } from '../jobmaster/savepoint-operations.ts';
 import { JobMaster, type CheckpointDetails } from '../jobmaster/job-master.ts';
 import type { JobDetails } from '../jobmaster/job-details.ts';
@@ -76,20 +77,27 @@ export class Dispatcher {
   }
 
   /** Resolves once the job is durable. Throws DUPLICATE_JOB, JOB_SUBMISSION_FAILED, CONFIG_INVALID. */
-  async submitJob(jobGraph: JobGraph): Promise<void> {
-    const { jobId, name, configuration } = jobGraph;
+  async submitJob(submitted: JobGraph): Promise<void> {
+    const { restore } = this.options.jobSettings(submitted.configuration).checkpoints; // Refuses bad settings before anything is stored.
+    const jobGraph = restore === null ? submitted : await this.withRestoredMaxParallelism(submitted, restore.path);
+    const { jobId, name } = jobGraph;
     this.log.info(`Received JobGraph submission '${name}' (${jobId}).`);
     if (this.closed) throw new ClusterError('NO_LEADER', 'the JobManager is stopping');
     if (this.current.has(jobId) || this.archived(jobId)) {
       throw new ClusterError('DUPLICATE_JOB', `Job has already been submitted: ${jobId}`);
     }
     if (this.current.size >= JOBS_MAX) throw new ClusterError('OVERLOADED', `${JOBS_MAX} jobs are running already`);
-    this.options.jobSettings(configuration); // Refuses bad settings before anything is stored.
     this.log.info(`Submitting job '${name}' (${jobId}).`);
     await new Promise<void>((resolve, reject) => {
       this.current.set(jobId, { jobGraph, submitted: { resolve, reject }, waiting: new Set(), jobMaster: null, details: null });
       this.mailbox.post({ kind: 'submitted', jobId });
     });
+  }
+
+  /** What cannot be read is left to the JobMaster, which reads it again and says so. */
+  private async withRestoredMaxParallelism(jobGraph: JobGraph, path: string): Promise<JobGraph> {
+    const storage = new CheckpointStorage(this.options.files, this.options.ports.random);
+    return storage.read(path).then(({ metadata }) => restoredMaxParallelism(jobGraph, metadata), () => jobGraph);
   }
 
   /** Throws JOB_NOT_FOUND, JOB_ALREADY_TERMINATED. */

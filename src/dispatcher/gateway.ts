@@ -5,6 +5,7 @@
 import type { JobGraph } from '../graph/job-graph.ts';
 import type { JobDetails } from '../jobmaster/job-details.ts';
 import type { CheckpointDetails } from '../jobmaster/job-master.ts';
+import type { SavepointWish } from '../protocol/checkpoint.ts';
 import type { ArtifactId, JobId, ResourceId } from '../protocol/ids.ts';
 import type { JobResult } from '../protocol/job-result.ts';
 import type { JsonValue } from '../protocol/json.ts';
@@ -99,9 +100,9 @@ export interface JobManagerGateway {
   /** Takes a checkpoint now; answers its id. Throws JOB_NOT_FOUND, CHECKPOINT_FAILED. */
   triggerCheckpoint(jobId: JobId, full: boolean): Promise<number>;
   /** Answers where it is. `targetDirectory` null: the configured one. Throws JOB_NOT_FOUND, BAD_REQUEST, CHECKPOINT_FAILED. */
-  triggerSavepoint(jobId: JobId, request: { readonly targetDirectory: string | null; readonly cancelJob: boolean }): Promise<string>;
+  triggerSavepoint(jobId: JobId, request: SavepointWish & { readonly cancelJob: boolean }): Promise<string>;
   /** Resolves once the job has finished. Throws JOB_NOT_FOUND, BAD_REQUEST, CHECKPOINT_FAILED. */
-  stopWithSavepoint(jobId: JobId, request: { readonly targetDirectory: string | null; readonly drain: boolean }): Promise<string>;
+  stopWithSavepoint(jobId: JobId, request: SavepointWish & { readonly drain: boolean }): Promise<string>;
   /** Throws CHECKPOINT_NOT_FOUND, CHECKPOINT_CORRUPT, STORAGE_FAILED. */
   disposeSavepoint(path: string): Promise<void>;
   /** The result, or null when the job has not ended within `waitMs` (0: answers at once). Throws JOB_NOT_FOUND. */

@@ -10,6 +10,7 @@ import type { HaStores, LeaderElection } from '../ha/high-availability.ts';
 import type { LeaderPermit } from '../ha/leader-permit.ts';
 import type { CoordinatorMaker } from '../jobmaster/operator-coordinator.ts';
 import type { ProgramWorkers } from '../jobmaster/program-worker.ts';
+import type { SavepointWish } from '../protocol/checkpoint.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import { DREY_VERSION } from '../protocol/version.ts';
 import { newId, type ArtifactId, type JobId, type ResourceId } from '../protocol/ids.ts';
@@ -173,16 +174,12 @@ export class JobManager implements JobManagerGateway {
     return this.leader().dispatcher.savepoints(jobId).checkpoint(full);
   }
 
-  async triggerSavepoint(
-    jobId: JobId, { targetDirectory, cancelJob }: { readonly targetDirectory: string | null; readonly cancelJob: boolean },
-  ): Promise<string> {
-    return this.leader().dispatcher.savepoints(jobId).savepoint(targetDirectory, cancelJob);
+  async triggerSavepoint(jobId: JobId, request: SavepointWish & { readonly cancelJob: boolean }): Promise<string> {
+    return this.leader().dispatcher.savepoints(jobId).savepoint(request);
   }
 
-  async stopWithSavepoint(
-    jobId: JobId, { targetDirectory, drain }: { readonly targetDirectory: string | null; readonly drain: boolean },
-  ): Promise<string> {
-    return this.leader().dispatcher.savepoints(jobId).stop(targetDirectory, drain);
+  async stopWithSavepoint(jobId: JobId, request: SavepointWish & { readonly drain: boolean }): Promise<string> {
+    return this.leader().dispatcher.savepoints(jobId).stop(request);
   }
 
   async disposeSavepoint(path: string): Promise<void> {

@@ -63,6 +63,7 @@ function jobVertex(chain: Chain): JobVertex {
     operators: chain.nodes.map(chainedOperator),
     parallelism: chain.head.parallelism,
     maxParallelism: chain.head.maxParallelism,
+    maxParallelismSet: chain.nodes.some(({ maxParallelismSet }) => maxParallelismSet),
     slotSharingGroup: chain.head.slotSharingGroup,
   };
 }

@@ -34,6 +34,8 @@ export interface JobVertex {
   readonly operators: readonly ChainedOperator[];
   readonly parallelism: number;
   readonly maxParallelism: number;
+  /** Of any operator: `StreamNode.maxParallelismSet`. Otherwise the job takes the max parallelism of what it is restored from. */
+  readonly maxParallelismSet: boolean;
   readonly slotSharingGroup: string;
 }
 

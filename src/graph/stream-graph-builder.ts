@@ -157,6 +157,7 @@ export class StreamGraphBuilder {
         spec: draft.spec,
         parallelism: p,
         maxParallelism: this.maxParallelismOf(draft, p),
+        maxParallelismSet: this.saidMaxParallelism(draft) !== null,
         slotSharingGroup: groups.get(draft) ?? DEFAULT_SLOT_SHARING_GROUP,
         chaining: draft.chaining,
         keys: draft.keys ?? draft.inputs.map(() => null),
@@ -173,12 +174,15 @@ export class StreamGraphBuilder {
   }
 
   private maxParallelismOf(draft: OperatorDraft, parallelism: number): number {
-    const said = draft.maxParallelism ?? this.maxParallelism ?? this.submittedNumber('pipeline.max-parallelism');
-    const max = said ?? deriveMaxParallelism(parallelism);
+    const max = this.saidMaxParallelism(draft) ?? deriveMaxParallelism(parallelism);
     if (parallelism > max) {
       throw planError(`'${draft.name}' has parallelism ${parallelism}, above its max parallelism ${max}`, draft.site);
     }
     return max;
+  }
+
+  private saidMaxParallelism(draft: OperatorDraft): number | null {
+    return draft.maxParallelism ?? this.maxParallelism ?? this.submittedNumber('pipeline.max-parallelism');
   }
 
   /** A configured number; null when absent or -1 (Flink's "derive it"). */

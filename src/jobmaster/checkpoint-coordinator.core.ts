@@ -17,7 +17,7 @@
  * Source: Flink `CheckpointCoordinator`, `CheckpointRequestDecider`, `CheckpointFailureManager`, FLIP-147, FLIP-203.
  */
 import { present } from '../base/assert.ts';
-import type { CheckpointKind, TaskCheckpointAck } from '../protocol/checkpoint.ts';
+import type { CheckpointKind, SavepointFormat, TaskCheckpointAck } from '../protocol/checkpoint.ts';
 import type { ErrorInfo } from '../protocol/errors.ts';
 import type { ExecutionAttemptId } from '../protocol/ids.ts';
 import { ABORT_REASONS, type AbortReason, checkpointFault, REQUESTS_MAX } from './checkpoint-failures.core.ts';
@@ -44,6 +44,8 @@ export interface CheckpointRequest {
   readonly full: boolean;
   /** Of savepoints. */
   readonly targetDirectory: string | null;
+  /** Of savepoints; null: not one. */
+  readonly format: SavepointFormat | null;
 }
 
 /** Both clocks: one to show, one to measure. */

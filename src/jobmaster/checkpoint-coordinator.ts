@@ -324,6 +324,7 @@ export class CheckpointCoordinator {
       alignedTimeoutMs: null,
       incremental: incremental && pending.incremental,
       stop: pending.stop,
+      format: pending.request?.format ?? null,
       directory: this.activeOf(pending).directory,
       sharedDirectory: isSavepoint ? null : (this.layout?.shared ?? null),
       inlineSizeBytesMax,
@@ -441,7 +442,7 @@ const SAVEPOINT_TYPES = {
 } as const;
 
 /** Flink's names of what is being taken. */
-function spellType({ kind, stop }: PendingCheckpoint): string {
+function spellType({ kind, stop, request }: PendingCheckpoint): string {
   if (kind === 'checkpoint') return "CheckpointType{name='Checkpoint', sharingFilesStrategy=FORWARD_BACKWARD}";
-  return `SavepointType{${SAVEPOINT_TYPES[stop]}, formatType=CANONICAL}`;
+  return `SavepointType{${SAVEPOINT_TYPES[stop]}, formatType=${request?.format ?? 'CANONICAL'}}`;
 }

@@ -10,7 +10,8 @@ import type { JobGraph } from '../graph/job-graph.ts';
 import { ClusterError, errorInfo } from '../protocol/errors.ts';
 import type { CheckpointSettings } from './checkpoint-settings.ts';
 import type { CompletedCheckpoint, CompletedCheckpointsCore } from './completed-checkpoints.core.ts';
-import { checkMaxParallelism, unclaimedOperators } from './state-assignment.core.ts';
+import { checkMaxParallelism } from './restored-max-parallelism.core.ts';
+import { unclaimedOperators } from './state-assignment.core.ts';
 
 export interface CheckpointRecoveryOptions {
   readonly jobGraph: JobGraph;
@@ -41,7 +42,7 @@ export class CheckpointRecovery {
     await storage.verify(metadata, false);
     const skipped = unclaimedOperators(jobGraph, metadata, { location: normalLocation(path), mayBeSkipped: allowNonRestoredState });
     for (const { operatorId } of skipped) log.info(`Skipping savepoint state for operator ${operatorId}.`);
-    checkMaxParallelism(jobGraph, metadata);
+    checkMaxParallelism(jobGraph, metadata, normalLocation(path));
     log.info(`Reset the checkpoint ID of job ${jobGraph.jobId} to ${metadata.checkpointId + 1}.`);
     const checkpoint = { metadata, directory, isOwned: claimMode === 'CLAIM' };
     completed.add(checkpoint);

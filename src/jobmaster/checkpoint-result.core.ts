@@ -9,11 +9,11 @@ import type { PendingCheckpoint } from './checkpoint-coordinator.core.ts';
 export function checkpointResultOf(
   jobGraph: JobGraph, pending: PendingCheckpoint, coordinators: ReadonlyMap<OperatorId, JsonValue>,
 ): CheckpointMetadata {
-  const { checkpointId, kind, timestampMs } = pending;
+  const { checkpointId, kind, timestampMs, request } = pending;
   const operators = jobGraph.vertices.flatMap((vertex) => {
     return vertex.operators.map((operator) => operatorState(vertex, operator, pending, coordinators.get(operator.operatorId) ?? null));
   });
-  return { jobId: jobGraph.jobId, checkpointId, kind, timestampMs, operators };
+  return { jobId: jobGraph.jobId, checkpointId, kind, format: request?.format ?? null, timestampMs, operators };
 }
 
 function operatorState(vertex: JobVertex, operator: ChainedOperator, pending: PendingCheckpoint, coordinator: JsonValue): OperatorState {

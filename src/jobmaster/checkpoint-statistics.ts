@@ -1,5 +1,5 @@
 /** Figures of a job's checkpoints, as REST and the dashboard show them: counts, a bounded history, and sums over completed ones. */
-import type { CheckpointMetrics, TaskCheckpointAck } from '../protocol/checkpoint.ts';
+import type { CheckpointMetrics, SavepointFormat, TaskCheckpointAck } from '../protocol/checkpoint.ts';
 import type { ErrorInfo } from '../protocol/errors.ts';
 import type { ExecutionAttemptId, JobVertexId } from '../protocol/ids.ts';
 import type { PendingCheckpoint } from './checkpoint-coordinator.core.ts';
@@ -24,6 +24,8 @@ export interface CheckpointFigures {
   readonly checkpointId: number;
   readonly status: 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
   readonly type: 'CHECKPOINT' | 'UNALIGNED_CHECKPOINT' | 'SAVEPOINT' | 'SYNC_SAVEPOINT';
+  /** Null: not a savepoint. */
+  readonly format: SavepointFormat | null;
   readonly timestampMs: number;
   /** Wall clock; -1 while it is in progress. */
   readonly endedMs: number;
@@ -75,13 +77,14 @@ export class CheckpointTracker {
     this.historyMax = historyMax;
   }
 
-  begun({ checkpointId, timestampMs, kind, stop, plan }: PendingCheckpoint): void {
+  begun({ checkpointId, timestampMs, kind, stop, plan, request }: PendingCheckpoint): void {
     const counts = new Map<JobVertexId, number>();
     for (const { vertex } of plan.toAcknowledge) counts.set(vertex.id, (counts.get(vertex.id) ?? 0) + 1);
     const type = kind === 'checkpoint' ? 'CHECKPOINT' : stop === 'no' ? 'SAVEPOINT' : 'SYNC_SAVEPOINT';
     const vertices = [...counts].map(([vertexId, subtaskCount]) => ({ vertexId, subtaskCount, acknowledged: [] }));
     this.recent.set(checkpointId, {
-      checkpointId, status: 'IN_PROGRESS', type, timestampMs, endedMs: -1, vertices, location: '', error: null,
+      checkpointId, status: 'IN_PROGRESS', type, format: request?.format ?? null,
+      timestampMs, endedMs: -1, vertices, location: '', error: null,
     });
     this.counts.total += 1;
     this.counts.inProgress += 1;

@@ -3,6 +3,7 @@
  * the job is: its savepoint stands before that, but is of no use to anybody who still sees the job run.
  */
 import type { Logger } from '../base/log.ts';
+import type { SavepointWish } from '../protocol/checkpoint.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { JobId } from '../protocol/ids.ts';
 import { isGloballyTerminal, type JobStatus } from '../protocol/states.ts';
@@ -35,14 +36,14 @@ export class SavepointOperations {
   async checkpoint(full: boolean): Promise<number> {
     const { jobId, log, checkpoints } = this.options;
     log.info(`Triggering a manual checkpoint for job ${jobId}.`);
-    return (await checkpoints.request({ kind: 'checkpoint', stop: 'no', full, targetDirectory: null })).checkpointId;
+    return (await checkpoints.request({ kind: 'checkpoint', stop: 'no', full, targetDirectory: null, format: null })).checkpointId;
   }
 
   /** Answers where it is. Throws CHECKPOINT_FAILED, BAD_REQUEST when there is no directory. */
-  async savepoint(targetDirectory: string | null, cancelJob: boolean): Promise<string> {
+  async savepoint({ targetDirectory, cancelJob, format }: SavepointWish & { readonly cancelJob: boolean }): Promise<string> {
     const { jobId, log, checkpoints, cancel } = this.options;
     log.info(`Triggering ${cancelJob ? 'cancel-with-savepoint' : 'savepoint'} for job ${jobId}.`);
-    const { location } = await checkpoints.request({ kind: 'savepoint', stop: 'no', full: true, targetDirectory });
+    const { location } = await checkpoints.request({ kind: 'savepoint', stop: 'no', full: true, targetDirectory, format });
     if (cancelJob) {
       log.info(`Savepoint stored in ${location}. Now cancelling ${jobId}.`);
       cancel();
@@ -51,10 +52,11 @@ export class SavepointOperations {
   }
 
   /** Resolves once the job has finished. Throws CHECKPOINT_FAILED, BAD_REQUEST when there is no directory. */
-  async stop(targetDirectory: string | null, drain: boolean): Promise<string> {
+  async stop({ targetDirectory, drain, format }: SavepointWish & { readonly drain: boolean }): Promise<string> {
     const { jobId, log, checkpoints } = this.options;
     log.info(`Triggering stop-with-savepoint for job ${jobId}.`);
-    const { location } = await checkpoints.request({ kind: 'savepoint', stop: drain ? 'drain' : 'suspend', full: true, targetDirectory });
+    const stop = drain ? 'drain' : 'suspend';
+    const { location } = await checkpoints.request({ kind: 'savepoint', stop, full: true, targetDirectory, format });
     if (this.status === 'FINISHED') return location;
     return new Promise((resolve, reject) => this.stopping.push({ location, resolve, reject }));
   }

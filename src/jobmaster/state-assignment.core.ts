@@ -32,24 +32,6 @@ export function unclaimedOperators(
   );
 }
 
-/** Throws STATE_INCOMPATIBLE when key groups changed: keys would be looked for in the wrong place. */
-export function checkMaxParallelism(jobGraph: JobGraph, metadata: CheckpointMetadata): void {
-  const states = new Map(metadata.operators.map((state) => [state.operatorId, state]));
-  for (const vertex of jobGraph.vertices) {
-    for (const { operatorId, name } of vertex.operators) {
-      const state = states.get(operatorId);
-      const isKeyed = state?.subtasks.some(({ keyed }) => keyed.length > 0) ?? false;
-      if (!state || !isKeyed || state.maxParallelism === vertex.maxParallelism) continue;
-      throw new ClusterError(
-        'STATE_INCOMPATIBLE',
-        `The maximum parallelism (${state.maxParallelism}) with which the latest checkpoint of operator '${name}' (${operatorId}) has ` +
-          `been taken and the current maximum parallelism (${vertex.maxParallelism}) changed. This is currently not supported. ` +
-          `Set the maximum parallelism to ${state.maxParallelism} (setMaxParallelism or pipeline.max-parallelism).`,
-      );
-    }
-  }
-}
-
 /** What one subtask starts from. */
 export function restoreOf(vertex: JobVertex, subtaskIndex: number, metadata: CheckpointMetadata): TaskRestore {
   const ids = new Set<OperatorId>(vertex.operators.map(({ operatorId }) => operatorId));

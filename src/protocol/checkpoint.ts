@@ -11,6 +11,18 @@ import type { JsonObject, JsonValue } from './json.ts';
 
 export type CheckpointKind = 'checkpoint' | 'savepoint';
 
+/**
+ * How a savepoint holds keyed state. `CANONICAL`: alike for every state backend, so that a job may change its backend and tools can
+ * read it. `NATIVE`: as the backend keeps it, which is faster to take; the same backend restores it.
+ */
+export type SavepointFormat = 'CANONICAL' | 'NATIVE';
+
+/** What is asked of a savepoint. `targetDirectory` null: the configured one. */
+export interface SavepointWish {
+  readonly targetDirectory: string | null;
+  readonly format: SavepointFormat;
+}
+
 /** How a task takes part in one checkpoint. */
 export interface CheckpointOptions {
   readonly kind: CheckpointKind;
@@ -21,6 +33,8 @@ export interface CheckpointOptions {
   readonly incremental: boolean;
   /** A terminal savepoint: tasks stop after it. `drain`: MAX watermark first. */
   readonly stop: 'no' | 'suspend' | 'drain';
+  /** Null: not a savepoint. */
+  readonly format: SavepointFormat | null;
   /** For files of this checkpoint alone; null: the bytes travel inline to the JobManager. */
   readonly directory: string | null;
   /** For files that later checkpoints may refer to. */

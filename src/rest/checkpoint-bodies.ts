@@ -45,7 +45,7 @@ export function checkpointBody(figures: CheckpointFigures, withTasks: boolean): 
     id: checkpointId,
     status,
     is_savepoint: isSavepoint,
-    savepointFormat: isSavepoint ? 'CANONICAL' : null,
+    savepointFormat: isSavepoint ? (figures.format ?? 'CANONICAL') : null,
     trigger_timestamp: timestampMs,
     ...sizesBody(figures, vertices),
     checkpoint_type: type,

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Ports } from '../base/ports.ts';
 import type { CheckpointDetails, CheckpointFigures, JobManagerGateway } from '../dispatcher/gateway.ts';
+import type { SavepointFormat } from '../protocol/checkpoint.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { JobId } from '../protocol/ids.ts';
 import { badRequest, notFound } from './answers.ts';
@@ -40,9 +41,9 @@ export function installCheckpointRoutes(
     const jobId = existing(gateway, params);
     const request = body as schemas.SavepointBody;
     const id = triggerId(request.triggerId);
-    refuseNative(request.formatType);
     savepoints.start(key(jobId, id), async () => {
-      const wanted = { targetDirectory: request['target-directory'] ?? null, cancelJob: request['cancel-job'] ?? false };
+      const [targetDirectory, cancelJob] = [request['target-directory'] ?? null, request['cancel-job'] ?? false];
+      const wanted = { targetDirectory, cancelJob, format: formatOf(request) };
       return { location: await gateway.triggerSavepoint(jobId, wanted) };
     });
     return reply.code(202).send({ 'request-id': id });
@@ -51,9 +52,8 @@ export function installCheckpointRoutes(
     const jobId = existing(gateway, params);
     const request = body as schemas.StopBody;
     const id = triggerId(request.triggerId);
-    refuseNative(request.formatType);
     savepoints.start(key(jobId, id), async () => {
-      const wanted = { targetDirectory: request.targetDirectory ?? null, drain: request.drain ?? false };
+      const wanted = { targetDirectory: request.targetDirectory ?? null, drain: request.drain ?? false, format: formatOf(request) };
       return { location: await gateway.stopWithSavepoint(jobId, wanted) };
     });
     return reply.code(202).send({ 'request-id': id });
@@ -134,6 +134,6 @@ function figuresOf({ statistics }: CheckpointDetails, params: unknown): Checkpoi
   return found;
 }
 
-function refuseNative(format: string | null | undefined): void {
-  if (format === 'NATIVE') throw badRequest('Native savepoints are not available in this version; use formatType CANONICAL.');
+function formatOf({ formatType }: schemas.SavepointBody | schemas.StopBody): SavepointFormat {
+  return formatType ?? 'CANONICAL';
 }

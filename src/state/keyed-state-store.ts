@@ -81,8 +81,11 @@ export interface SnapshotTimers {
   restore(timer: SnapshotTimer & { readonly domain: (typeof TIMER_DOMAINS)[number] }): void;
 }
 
-/** Whether a snapshot may leave out what a confirmed one already holds. */
-export type SnapshotMode = 'full' | 'incremental';
+/**
+ * `incremental`: it may leave out what a confirmed one already holds. `full`: it stands alone. `canonical`: it stands alone, in the
+ * format of state/snapshot-format.ts, which every backend restores from.
+ */
+export type SnapshotMode = 'full' | 'incremental' | 'canonical';
 
 /**
  * The state as it was when the snapshot was opened. Opening costs the same whatever the size of the state: entries that are

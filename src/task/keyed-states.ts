@@ -47,7 +47,8 @@ export class KeyedStates {
   /** The state as of now. The synchronous piece does not grow with the state. */
   take(checkpointId: number, options: CheckpointOptions): KeyedPart {
     const shared = options.incremental;
-    const snapshot = this.store.snapshot(checkpointId, shared ? 'incremental' : 'full');
+    const mode = options.format === 'CANONICAL' ? 'canonical' : shared ? 'incremental' : 'full';
+    const snapshot = this.store.snapshot(checkpointId, mode);
     const { first, last } = this.keyGroups;
     if (shared) this.sharedIds.add(checkpointId);
     for (const id of this.sharedIds) if (this.sharedIds.size > PENDING_MAX) this.sharedIds.delete(id);

@@ -8,7 +8,7 @@ import type { Logger } from '../base/log.ts';
 import { assert, present } from '../base/assert.ts';
 import type { OutputStatus, RecordWriter, SlotExchange } from '../exchange/contract.ts';
 import { keyGroupRangeOf } from '../graph/key-groups.ts';
-import type { JobEdge } from '../graph/job-graph.ts';
+import type { JobEdge, JobVertex } from '../graph/job-graph.ts';
 import type { Committer, ReaderContext, RuntimeContext, SinkWriter, SinkWriterContext, SourceReader } from '../graph/functions.ts';
 import type { SinkSpec, SourceSpec } from '../graph/operator-spec.ts';
 import type { StreamEdge, StreamGraph, StreamNode } from '../graph/stream-graph.ts';
@@ -237,7 +237,7 @@ class PartsBuilder {
       taskName: this.taskName,
       partitioning,
       key: partitioning.kind === 'hash' ? partitioning.key : null,
-      maxParallelism: this.node(edge.target).maxParallelism,
+      maxParallelism: this.targetVertex(jobEdge).maxParallelism,
       producerIndex: this.task.deployment.subtaskIndex,
       type: typeOfEdge(producer, edge),
       endpoints: present(this.task.outputs[outputIndex], 'an output has its endpoints'),
@@ -282,6 +282,10 @@ class PartsBuilder {
 
   private jobEdge(index: number): JobEdge {
     return present(this.task.jobGraph.edges[index], `the job graph has edge ${index}`);
+  }
+
+  private targetVertex({ targetVertex }: JobEdge): JobVertex {
+    return present(this.task.jobGraph.vertices.find(({ id }) => id === targetVertex), 'an edge ends in a vertex');
   }
 
   /** Equal edges (a stream united with itself) stand in the same order in both graphs. */

@@ -28,7 +28,7 @@ function metadataOf(own: string, shared: string, contents: Uint8Array): Checkpoi
   });
   const keyed = (path: string, isShared: boolean) => ({ firstKeyGroup: 0, lastKeyGroup: 63, meta: { states: [] }, data: file(path, isShared) });
   return {
-    jobId: JOB_ID, checkpointId: 7, kind: 'checkpoint', timestampMs: 1,
+    jobId: JOB_ID, checkpointId: 7, kind: 'checkpoint', format: null, timestampMs: 1,
     operators: [{
       operatorId: '1'.repeat(32) as OperatorId, name: 'count', uid: 'count-uid', parallelism: 2, maxParallelism: 128, finished: 'none',
       coordinator: { assigned: ['a'] },

@@ -193,13 +193,15 @@ test('savepoint, stop, checkpoint and cancel -s say what Flink says', async (t) 
     `Triggering savepoint for job ${RUNNING_JOB}.`, 'Waiting for response...', `Savepoint completed. Path: ${path}`,
     'You can resume your program from this savepoint with the run command.',
   ]);
-  t.deepEqual(gateway.savepoints, [{ targetDirectory: join(directory, 'here'), cancelJob: false }]);
+  t.deepEqual(gateway.savepoints, [{ targetDirectory: join(directory, 'here'), cancelJob: false, format: 'CANONICAL' }]);
   t.deepEqual(await lines('stop', '--drain', '-p', 'file:/s', RUNNING_JOB), [
     `Draining job "${RUNNING_JOB}" with a CANONICAL savepoint.`, `Triggering stop-with-savepoint for job ${RUNNING_JOB}.`,
     'Waiting for response...', `Savepoint completed. Path: ${path}`,
   ]);
-  t.is((await lines('stop', '-p', RUNNING_JOB))[0], `Suspending job "${RUNNING_JOB}" with a CANONICAL savepoint.`);
-  t.deepEqual(gateway.savepoints.slice(1), [{ targetDirectory: 'file:/s', drain: true }, { targetDirectory: null, drain: false }]);
+  t.is((await lines('stop', '-type', 'native', '-p', RUNNING_JOB))[0], `Suspending job "${RUNNING_JOB}" with a NATIVE savepoint.`);
+  t.deepEqual(gateway.savepoints.slice(1), [
+    { targetDirectory: 'file:/s', drain: true, format: 'CANONICAL' }, { targetDirectory: null, drain: false, format: 'NATIVE' },
+  ]);
   t.regex((await lines('savepoint', '-detached', RUNNING_JOB))[1] ?? '', /^Successfully trigger manual savepoint, triggerId: [0-9a-f]{32}$/);
   t.deepEqual(await lines('checkpoint', '-full', RUNNING_JOB), [
     `Triggering checkpoint for job ${RUNNING_JOB}.`, 'Waiting for response...', `Checkpoint(FULL) 26 for job ${RUNNING_JOB} completed.`,
@@ -220,7 +222,7 @@ test('a savepoint that fails is told with its cause; a missing job id with the u
   t.regex(failed.error, /FlinkException: Failed to trigger a savepoint for the job a{32}\.\nCaused by: RangeError: no space left/);
   t.regex((await flink('stop', RUNNING_JOB)).error, /Could not stop with a savepoint job "a{32}"\./);
   t.regex((await flink('savepoint')).out, /^Missing JobID\. Specify a Job ID to trigger a savepoint\./);
-  t.regex((await flink('stop', '-type', 'native', RUNNING_JOB)).out, /^Native savepoints are not available/);
+  t.regex((await flink('stop', '-type', 'foreign', RUNNING_JOB)).out, /^-type takes canonical or native, not "foreign"/);
 });
 
 test('run -s hands over what the job starts from, a local path counted from here', async (t) => {

@@ -51,7 +51,7 @@ class World {
   }
 
   request(requestId: string, what: Partial<CheckpointRequest> = {}): readonly CheckpointEffect[] {
-    return this.step({ kind: 'requested', request: { requestId, kind: 'savepoint', stop: 'no', full: false, targetDirectory: null, ...what } });
+    return this.step({ kind: 'requested', request: { requestId, kind: 'savepoint', stop: 'no', full: false, targetDirectory: null, format: null, ...what } });
   }
 
   attempt(subtask: number) {

@@ -29,8 +29,8 @@ const SETTINGS: CheckpointSettings = {
   subDirectory: true, savepointDirectory: null, inlineSizeBytesMax: 0, retainedMax: 1, retention: 'NO_EXTERNALIZED_CHECKPOINTS',
   stateBackend: 'hashmap', historyMax: 10, restore: null,
 };
-const CHECKPOINT = { kind: 'checkpoint', stop: 'no', full: false, targetDirectory: null } as const;
-const SAVEPOINT = { kind: 'savepoint', stop: 'no', full: true, targetDirectory: null } as const;
+const CHECKPOINT = { kind: 'checkpoint', stop: 'no', full: false, targetDirectory: null, format: null } as const;
+const SAVEPOINT = { kind: 'savepoint', stop: 'no', full: true, targetDirectory: null, format: 'CANONICAL' } as const;
 
 /** A job of two vertices whose tasks run; its source has an enumerator that counts what it sent. */
 class Job {

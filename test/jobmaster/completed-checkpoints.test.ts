@@ -19,7 +19,7 @@ function stateOf(files: readonly string[]): OperatorSubtaskState {
 
 function checkpoint(checkpointId: number, files: readonly string[], isOwned = true): CompletedCheckpoint {
   const metadata: CheckpointMetadata = {
-    jobId: 'j' as JobId, checkpointId, kind: 'checkpoint', timestampMs: 0,
+    jobId: 'j' as JobId, checkpointId, kind: 'checkpoint', format: null, timestampMs: 0,
     operators: [{
       operatorId: OPERATOR_ID, name: 'o', uid: null, parallelism: 1, maxParallelism: 128, finished: 'none', coordinator: null,
       subtasks: [stateOf(files)],

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import type { CheckpointMetadata } from '../../src/checkpoint/checkpoint-metadata.ts';
 import type { JobGraph, JobVertex } from '../../src/graph/job-graph.ts';
 import { keyGroupRangeOf } from '../../src/graph/key-groups.ts';
-import { checkMaxParallelism, restoreOf, unclaimedOperators } from '../../src/jobmaster/state-assignment.core.ts';
+import { checkMaxParallelism, restoredMaxParallelism } from '../../src/jobmaster/restored-max-parallelism.core.ts';
+import { restoreOf, unclaimedOperators } from '../../src/jobmaster/state-assignment.core.ts';
 import type { JobId, OperatorId } from '../../src/protocol/ids.ts';
 import { lineGraph } from '../testing/job-graphs.ts';
 
@@ -19,7 +20,7 @@ function vertexOf(jobGraph: JobGraph): JobVertex {
 /** Every subtask has a keyed handle and operator state that names it. */
 function metadataOf(operatorId: OperatorId, parallelism: number, options: { readonly union?: true } = {}): CheckpointMetadata {
   return {
-    jobId: 'j' as JobId, checkpointId: 5, kind: 'savepoint', timestampMs: 0,
+    jobId: 'j' as JobId, checkpointId: 5, kind: 'savepoint', format: 'CANONICAL', timestampMs: 0,
     operators: [{
       operatorId, name: 'count', uid: 'u', parallelism, maxParallelism: MAX_PARALLELISM, finished: 'none', coordinator: null,
       subtasks: Array.from({ length: parallelism }, (_, subtaskIndex) => {
@@ -77,10 +78,23 @@ test('State of an operator that the program no longer has is refused, or skipped
   t.deepEqual(restoreOf(vertexOf(jobGraph), 0, metadata).operators, []);
 });
 
-test('Keyed state of another max parallelism is refused', (t) => {
-  const jobGraph = lineGraph(1, [2]);
-  const metadata = metadataOf(vertexOf(jobGraph).operators[0]?.operatorId as OperatorId, 2);
-  t.notThrows(() => checkMaxParallelism(jobGraph, metadata));
-  const changed = { ...jobGraph, vertices: jobGraph.vertices.map((vertex) => ({ ...vertex, maxParallelism: 256 })) };
-  t.throws(() => checkMaxParallelism(changed, metadata), { code: 'STATE_INCOMPATIBLE', message: /maximum parallelism \(128\).*\(256\) changed/ });
+test('A job takes the max parallelism of its state over unless it says its own; another is refused, and so is a parallelism above it', (t) => {
+  const derived = withVertices(lineGraph(1, [2]), { maxParallelism: 256 });
+  const metadata = metadataOf(vertexOf(derived).operators[0]?.operatorId as OperatorId, 2);
+  const restored = restoredMaxParallelism(derived, metadata);
+  t.is(vertexOf(restored).maxParallelism, MAX_PARALLELISM);
+  t.notThrows(() => checkMaxParallelism(restored, metadata, 'file:/s'));
+  const said = withVertices(derived, { maxParallelismSet: true });
+  t.deepEqual(restoredMaxParallelism(said, metadata), said, 'what is said stays');
+  t.throws(() => checkMaxParallelism(said, metadata, 'file:/s'), {
+    code: 'STATE_INCOMPATIBLE', message: /savepoint file:\/s\. Max parallelism mismatch .*max parallelism 128 to new program with max parallelism 256/,
+  });
+  const wide = withVertices(derived, { parallelism: 200 });
+  t.throws(() => checkMaxParallelism(restoredMaxParallelism(wide, metadata), metadata, 'file:/s'), {
+    code: 'STATE_INCOMPATIBLE', message: /maximum parallelism \(128\) of the restored state is lower than the configured parallelism \(200\)/,
+  });
 });
+
+function withVertices(jobGraph: JobGraph, change: Partial<JobVertex>): JobGraph {
+  return { ...jobGraph, vertices: jobGraph.vertices.map((vertex) => ({ ...vertex, ...change })) };
+}

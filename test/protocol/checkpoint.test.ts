@@ -64,7 +64,7 @@ test('a field of a wrong type is refused, and the message names it', (t) => {
 
 test('the messages of a checkpoint carry its id beyond 32 bits', (t) => {
   const options: CheckpointOptions = {
-    kind: 'savepoint', alignment: 'exactly-once', unaligned: false, alignedTimeoutMs: null, incremental: false, stop: 'drain',
+    kind: 'savepoint', alignment: 'exactly-once', unaligned: false, alignedTimeoutMs: null, incremental: false, stop: 'drain', format: 'CANONICAL',
     directory: '/s', sharedDirectory: null, inlineSizeBytesMax: 0,
   };
   const { request } = METHODS.triggerCheckpoint;

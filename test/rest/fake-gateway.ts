@@ -78,7 +78,7 @@ function checkpoints(): CheckpointDetails {
   };
   const acknowledged = [0, 1].map((subtaskIndex) => ({ ...metrics, subtaskIndex, acknowledgedMs: 1100 + subtaskIndex }));
   const figures = (checkpointId: number, status: CheckpointFigures['status'], count: number): CheckpointFigures => ({
-    checkpointId, status, type: 'CHECKPOINT', timestampMs: 1000, endedMs: status === 'IN_PROGRESS' ? -1 : 1200,
+    checkpointId, status, type: 'CHECKPOINT', format: null, timestampMs: 1000, endedMs: status === 'IN_PROGRESS' ? -1 : 1200,
     vertices: [{ vertexId: VERTEX, subtaskCount: 2, acknowledged: acknowledged.slice(0, count) }],
     location: status === 'COMPLETED' ? 'file:/c/chk-1' : '',
     error: status === 'FAILED' ? { code: 'CHECKPOINT_FAILED', className: 'CheckpointException', message: 'Checkpoint expired before completing.', stack: '' } : null,

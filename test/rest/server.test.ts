@@ -222,7 +222,7 @@ test('a savepoint is triggered once per trigger id, and polled at every path unt
     const { status, body } = await call(`${prefix}/jobs/${RUNNING_JOB}/savepoints`, post({ 'target-directory': '/s', triggerId }));
     t.deepEqual([status, body as unknown], [202, { 'request-id': triggerId }]);
   }
-  t.deepEqual(gateway.savepoints, [{ targetDirectory: '/s', cancelJob: false }]);
+  t.deepEqual(gateway.savepoints, [{ targetDirectory: '/s', cancelJob: false, format: 'CANONICAL' }]);
   const poll = async (): Promise<unknown> => (await call(`/jobs/${RUNNING_JOB}/savepoints/${triggerId}`)).body;
   t.deepEqual(await poll(), { status: { id: 'IN_PROGRESS' }, operation: null });
   finish('file:/s/1');
@@ -233,8 +233,8 @@ test('a savepoint is triggered once per trigger id, and polled at every path unt
 test('an operation that failed is answered with status 200 and its cause; checkpoints spell the field their own way', async (t) => {
   const { call, gateway } = await start(t);
   gateway.savepoint = () => Promise.reject(new Error('disk full'));
-  const stopped = (await call(`/jobs/${RUNNING_JOB}/stop`, post({ drain: true, targetDirectory: '/s' }))).body as { 'request-id': string };
-  t.deepEqual(gateway.savepoints, [{ targetDirectory: '/s', drain: true }]);
+  const stopped = (await call(`/jobs/${RUNNING_JOB}/stop`, post({ drain: true, targetDirectory: '/s', formatType: 'NATIVE' }))).body as { 'request-id': string };
+  t.deepEqual(gateway.savepoints, [{ targetDirectory: '/s', drain: true, format: 'NATIVE' }]);
   const { status, body } = await call(`/jobs/${RUNNING_JOB}/savepoints/${stopped['request-id']}`);
   t.is(status, 200);
   t.like(body, { status: { id: 'COMPLETED' }, operation: { 'failure-cause': { class: 'Error' } } });

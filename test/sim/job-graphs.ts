@@ -13,6 +13,7 @@ export function lineGraph(plan: JobPlan, random: SeededRandom, submittedAtMs: nu
     operators: [{ nodeId: i + 1, operatorId: random.hex(16) as OperatorId, uid: null, name: `operator ${i}`, kind: 'map', data: {} }],
     parallelism: plan.parallelism,
     maxParallelism: 128,
+    maxParallelismSet: false,
     slotSharingGroup: 'default',
   }));
   const edges = vertices.slice(1).map((target, i): JobEdge => ({

@@ -15,7 +15,7 @@ import { start } from './slot-fixture.ts';
 import type { RunningJob } from './slot-fixture.ts';
 
 const OPTIONS: CheckpointOptions = {
-  kind: 'checkpoint', alignment: 'exactly-once', unaligned: false, alignedTimeoutMs: null, incremental: false, stop: 'no',
+  kind: 'checkpoint', alignment: 'exactly-once', unaligned: false, alignedTimeoutMs: null, incremental: false, stop: 'no', format: null,
   directory: null, sharedDirectory: null, inlineSizeBytesMax: 20_480,
 };
 

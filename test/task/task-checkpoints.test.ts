@@ -38,7 +38,7 @@ class Bench {
     t.teardown(() => rmSync(directory, { recursive: true }));
     this.directory = directory;
     this.options = {
-      kind: 'checkpoint', alignment: 'exactly-once', unaligned: false, alignedTimeoutMs: null, incremental: true, stop: 'no',
+      kind: 'checkpoint', alignment: 'exactly-once', unaligned: false, alignedTimeoutMs: null, incremental: true, stop: 'no', format: null,
       directory, sharedDirectory: directory, inlineSizeBytesMax: 4,
     };
     this.checkpoints = new TaskCheckpoints({

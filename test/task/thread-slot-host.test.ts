@@ -46,7 +46,7 @@ test('state of many slices leaves a worker whole, while records flow', async (t)
   await running.until(() => running.states.filter(({ state }) => state === 'RUNNING').length === 4, 'all tasks run');
   for (let checkpointId = 1; ; checkpointId++) {
     running.trigger(checkpointId, {
-      kind: 'checkpoint', alignment: 'exactly-once', unaligned: false, alignedTimeoutMs: null, incremental: false, stop: 'no',
+      kind: 'checkpoint', alignment: 'exactly-once', unaligned: false, alignedTimeoutMs: null, incremental: false, stop: 'no', format: null,
       directory, sharedDirectory: directory, inlineSizeBytesMax: 1000,
     });
     const acks = await running.acknowledged(checkpointId);

@@ -14,6 +14,7 @@ export function lineGraph(id: number, parallelisms: readonly number[], configura
       operators: [{ nodeId: i + 1, operatorId: hex(id * 100 + i) as OperatorId, uid: null, name: `operator ${i}`, kind: 'map', data: {} }],
       parallelism,
       maxParallelism: 128,
+      maxParallelismSet: false,
       slotSharingGroup: 'default',
     }),
   );

@@ -165,7 +165,7 @@ for (const seed of [1, 2]) {
       const what = random.pick(['fail', 'lose', 'checkpoint', 'savepoint']);
       if (what === 'fail') counting.failNext = true;
       if (what === 'checkpoint') void gateway.triggerCheckpoint(running.jobId, random.chance(0.5)).catch(refused);
-      if (what === 'savepoint') void gateway.triggerSavepoint(running.jobId, { targetDirectory: null, cancelJob: false }).catch(refused);
+      if (what === 'savepoint') void gateway.triggerSavepoint(running.jobId, { targetDirectory: null, cancelJob: false, format: 'CANONICAL' }).catch(refused);
       if (what !== 'lose') continue;
       await cluster.startTaskManager();
       await cluster.stopTaskManager(random.int(0, 2));
@@ -211,7 +211,25 @@ test('Stopped with a savepoint and started from it at another parallelism, nothi
     await eventually(() => completed(cluster, running.jobId) >= 2);
     const isLast = parallelism === '1';
     if (isLast) t.true(await counting.isExact(running));
-    else path = await cluster.gateway.stopWithSavepoint(running.jobId, { targetDirectory: null, drain: false });
+    else path = await cluster.gateway.stopWithSavepoint(running.jobId, { targetDirectory: null, drain: false, format: 'CANONICAL' });
     t.is(cluster.gateway.job(running.jobId).status, 'FINISHED');
   }
+});
+
+test('A job that says no max parallelism goes on with that of its savepoint; one that says another is told what to do', async (t) => {
+  const directory = await temporary(t);
+  await using cluster = await MiniCluster.start({ slots: 2, configuration: { ...CONFIGURATION, 'execution.checkpointing.savepoint-dir': directory } });
+  const counting = new Counting();
+  const first = await cluster.submit(counting.program(), {}, { 'pipeline.max-parallelism': '7' });
+  await eventually(() => completed(cluster, first.jobId) >= 2);
+  const path = await cluster.gateway.stopWithSavepoint(first.jobId, { targetDirectory: null, drain: false, format: 'NATIVE' });
+  const start = { 'execution.state-recovery.path': path };
+  const refused = await cluster.submit(counting.program(), {}, { 'pipeline.max-parallelism': '128', ...start });
+  await t.throwsAsync(refused.result(), { message: /Max parallelism mismatch .* with max parallelism 7 to new program with max parallelism 128/ });
+  const wide = await cluster.submit(counting.program(), {}, { 'parallelism.default': '8', ...start });
+  await t.throwsAsync(wide.result(), { message: /maximum parallelism \(7\) of the restored state is lower than the configured parallelism \(8\)/ });
+  const next = await cluster.submit(counting.program(), {}, { 'parallelism.default': '2', ...start });
+  await eventually(() => completed(cluster, next.jobId) >= 1);
+  t.true(await counting.isExact(next));
+  t.true(cluster.gateway.job(next.jobId).vertices.some(({ maxParallelism }) => maxParallelism === 7));
 });
