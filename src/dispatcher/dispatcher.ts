@@ -168,6 +168,7 @@ export class Dispatcher {
   /** Lets go of all jobs; their tasks are not touched. */
   async close(): Promise<void> {
     this.closed = true;
+    this.log.info('Stopping dispatcher pekko://flink/user/rpc/dispatcher_0.');
     this.log.info('Stopping all currently running jobs of dispatcher pekko://flink/user/rpc/dispatcher_0.');
     for (const { submitted, waiting, jobMaster } of this.current.values()) {
       submitted.reject(new ClusterError('NO_LEADER', 'the JobManager is stopping'));
@@ -233,6 +234,7 @@ export class Dispatcher {
   private runJob(jobId: JobId): void {
     const { ports, loggers, permit, resourceManager, makeCoordinator, files, jobSettings } = this.options;
     const { sessionId } = permit;
+    const rpcAddress = `pekko://flink/user/rpc/jobmanager_${2 + this.jobMasterCount++}`;
     const job = this.held(jobId);
     loggers
       .logger('org.apache.flink.runtime.jobmaster.JobMasterServiceLeadershipRunner')
@@ -241,13 +243,11 @@ export class Dispatcher {
       );
     loggers
       .logger('org.apache.flink.runtime.rpc.pekko.PekkoRpcService')
-      .info(
-        `Starting RPC endpoint for org.apache.flink.runtime.jobmaster.JobMaster at pekko://flink/user/rpc/jobmanager_${2 + this.jobMasterCount++} .`,
-      );
+      .info(`Starting RPC endpoint for org.apache.flink.runtime.jobmaster.JobMaster at ${rpcAddress} .`);
     const onTerminated = (details: JobDetails): void => this.jobTerminated(jobId, details);
     const settings = jobSettings(job.jobGraph.configuration);
     job.jobMaster = new JobMaster({
-      jobGraph: job.jobGraph, ports, loggers, sessionId, resourceManager, makeCoordinator, files, onTerminated, ...settings
+      jobGraph: job.jobGraph, ports, loggers, sessionId, rpcAddress, resourceManager, makeCoordinator, files, onTerminated, ...settings,
     });
     job.jobMaster.start();
   }

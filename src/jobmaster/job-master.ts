@@ -32,6 +32,8 @@ export interface JobMasterOptions {
   readonly ports: Ports;
   readonly loggers: LoggerSource;
   readonly sessionId: LeaderSessionId;
+  /** For the log; nothing dials it. */
+  readonly rpcAddress: string;
   readonly resourceManager: ResourceManager;
   readonly restartStrategy: RestartStrategyOptions;
   readonly slotRequestTimeoutMs: number;
@@ -51,6 +53,7 @@ export interface CheckpointDetails {
 const MAILBOX_CAPACITY = 262_144;
 
 export class JobMaster implements JobListener {
+  readonly address: string;
   readonly jobGraph: JobGraph;
   private readonly options: JobMasterOptions;
   private readonly core: SchedulerCore;
@@ -70,6 +73,7 @@ export class JobMaster implements JobListener {
     const { jobGraph, ports, loggers, slotRequestTimeoutMs } = options;
     const restartStrategy = restartStrategyOf(options.restartStrategy, () => ports.random.unit());
     this.options = options;
+    this.address = `${options.sessionId.replaceAll('-', '')}@${options.rpcAddress}`;
     this.jobGraph = jobGraph;
     this.log = loggers.logger('org.apache.flink.runtime.jobmaster.JobMaster');
     this.graphLog = loggers.logger('org.apache.flink.runtime.executiongraph.ExecutionGraph');
@@ -110,6 +114,7 @@ export class JobMaster implements JobListener {
     const { resourceManager, sessionId } = this.options;
     this.log.info(`Starting execution of job '${name}' (${jobId}) under job master id ${sessionId.replaceAll('-', '')}.`);
     resourceManager.addJob(jobId, this);
+    this.log.info(`JobManager successfully registered at ResourceManager, leader id: ${sessionId.replaceAll('-', '')}.`);
     this.finished = this.run();
     if (this.options.checkpoints.restore === null) return this.startScheduling();
     void this.checkpoints.recover().then(
@@ -322,7 +327,10 @@ export class JobMaster implements JobListener {
     this.stopTimers();
     this.coordinators.jobEnded();
     const details = this.details();
-    this.options.resourceManager.removeJob(this.jobGraph.jobId);
+    const { resourceManager, sessionId } = this.options;
+    const { name, jobId } = this.jobGraph;
+    this.log.info(`Close ResourceManager connection ${sessionId.replaceAll('-', '')}: Stopping JobMaster for job '${name}' (${jobId}).`);
+    resourceManager.removeJob(jobId);
     this.options.onTerminated(details);
   }
 

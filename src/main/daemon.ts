@@ -37,8 +37,10 @@ export interface Daemon {
 
 /** What a process is called in its log. */
 export interface DaemonNames {
-  /** For example `StandaloneSessionClusterEntrypoint`. */
+  /** In its opening lines and errors, for example `StandaloneSessionClusterEntrypoint`. */
   readonly component: string;
+  /** In its last line, which Flink words differently for each. */
+  readonly ending: string;
   /** Full logger name of the process's entry. */
   readonly logger: string;
 }
@@ -179,7 +181,7 @@ function stopOnSignal(
     });
     stop().then(
       () => {
-        logger.info(`Terminating ${names.component} with exit code 0.`);
+        logger.info(`Terminating ${names.ending} with exit code 0.`);
         log.close();
         process.exit(0);
       },

@@ -24,6 +24,7 @@ import { readRevision } from './surroundings.ts';
 
 const NAMES = {
   component: 'StandaloneSessionClusterEntrypoint',
+  ending: 'cluster entrypoint process StandaloneSessionClusterEntrypoint',
   logger: 'org.apache.flink.runtime.entrypoint.ClusterEntrypoint',
 };
 const FILES = localFileSystems(systemPorts.random);
@@ -86,6 +87,7 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
       `Shutting ${NAMES.component} down with application status UNKNOWN. Diagnostics Cluster entrypoint has been closed externally..`,
     );
     await rest.close();
+    endpointLog.info(`${rest.address} lost leadership`);
     endpointLog.info('Shut down complete.');
     await jobManager.close();
     await rm(workingDirectory, { recursive: true, force: true });

@@ -17,9 +17,13 @@ import { TaskManager, type TaskManagerOptions } from '../task/task-manager.ts';
 import { ThreadSlotHost } from '../task/thread-slot-host.ts';
 import { heartbeatOptions, makeDirectory, runDaemon, temporaryDirectory, type Daemon } from './daemon.ts';
 
-const NAMES = { component: 'TaskManager', logger: 'org.apache.flink.runtime.taskexecutor.TaskManagerRunner' };
+const NAMES = {
+  component: 'TaskManager',
+  ending: 'TaskManagerRunner',
+  logger: 'org.apache.flink.runtime.taskexecutor.TaskManagerRunner',
+};
 
-await runDaemon({ ...NAMES, component: 'TaskManagerRunner' }, start);
+await runDaemon(NAMES, start);
 
 async function start(daemon: Daemon): Promise<() => Promise<void>> {
   const { configuration, log } = daemon;

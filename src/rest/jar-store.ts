@@ -4,12 +4,14 @@
  * uploading the same program again changes nothing and needs no clean-up.
  */
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/ports.ts';
+import { ClusterError } from '../protocol/errors.ts';
 import { storageFault } from '../storage/storage-fault.ts';
 import { RequestError, badRequest } from './answers.ts';
 
@@ -34,6 +36,18 @@ export class JarStore {
   constructor(uploadDirectory: string, random: Random) {
     this.directory = join(uploadDirectory, 'flink-web-upload');
     this.random = random;
+  }
+
+  /** Makes the directory, so that one that cannot be written is told at start. Throws a storage fault that names `web.upload.dir`. */
+  async prepare(log: Logger): Promise<void> {
+    const { directory } = this;
+    if (existsSync(directory)) return log.info(`Using directory ${directory} for file uploads.`);
+    log.info(`Upload directory ${directory} does not exist. `);
+    await mkdir(directory, { recursive: true }).catch((thrown: unknown) => {
+      const { code, message } = storageFault('create', directory, thrown);
+      throw new ClusterError(code, `${message} (set web.upload.dir)`, { cause: thrown });
+    });
+    log.info(`Created directory ${directory} for file uploads.`);
   }
 
   /** Streams an upload to disk; answers the file's path. Throws 400 for names and contents that are not programs. */

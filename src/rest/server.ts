@@ -43,9 +43,11 @@ export class RestServer {
   /** Binds the first free candidate port. Throws PORT_IN_USE naming them all. */
   static async start(gateway: JobManagerGateway, options: RestOptions): Promise<RestServer> {
     const log = options.loggers.logger('org.apache.flink.runtime.dispatcher.DispatcherRestEndpoint');
+    const jars = new JarStore(options.uploadDirectory, options.ports.random);
+    if (options.submitEnabled) await jars.prepare(log);
     log.info('Starting rest endpoint.');
     const place = { address: '' };
-    const server = await whileRoutesCompile(() => install(gateway, options, { log, place }));
+    const server = await whileRoutesCompile(() => install(gateway, options, { log, place, jars }));
     const port = await bind(server, options);
     place.address = `http://${options.advertisedAddress}:${port}`;
     log.info(`Rest endpoint listening at ${options.advertisedAddress}:${port}`);
@@ -63,7 +65,7 @@ export class RestServer {
 async function install(
   gateway: JobManagerGateway,
   options: RestOptions,
-  context: { readonly log: Logger; readonly place: { readonly address: string } },
+  context: { readonly log: Logger; readonly place: { readonly address: string }; readonly jars: JarStore },
 ): Promise<FastifyInstance> {
   const server = fastify({
     logger: false,
@@ -83,12 +85,12 @@ async function install(
     if (type === 'application/json; charset=utf-8') reply.header('content-type', 'application/json; charset=UTF-8');
   });
   const operations = checkpointOperations(options);
-  const jars = new JarStore(options.uploadDirectory, options.ports.random);
   const routes = async (scope: FastifyInstance): Promise<void> => {
     installClusterRoutes(scope, gateway, options);
     installJobRoutes(scope, gateway, options);
     installCheckpointRoutes(scope, gateway, { ports: options.ports, operations });
-    if (options.submitEnabled) await installJarRoutes(scope, gateway, { options, jars, address: () => context.place.address });
+    const { jars, place } = context;
+    if (options.submitEnabled) await installJarRoutes(scope, gateway, { options, jars, address: () => place.address });
   };
   await server.register(routes);
   await server.register(routes, { prefix: '/v1' });

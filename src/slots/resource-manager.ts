@@ -36,6 +36,8 @@ import {
 
 /** A JobMaster as the ResourceManager sees it. Every call is a message: it must return at once. */
 export interface JobListener {
+  /** `<id of the leader>@<RPC address>`, for the log. */
+  readonly address: string;
   slotOffered(slot: PooledSlot): void;
   slotLost(allocationId: AllocationId, error: ErrorInfo): void;
   /** One attempt changed state. */
@@ -112,11 +114,15 @@ export class ResourceManager implements SessionListener {
 
   /** From now on the job is told about its slots and executions. */
   addJob(jobId: JobId, listener: JobListener): void {
+    this.log.info(`Registering job manager ${listener.address} for job ${jobId}.`);
     this.jobs.set(jobId, listener);
+    this.log.info(`Registered job manager ${listener.address} for job ${jobId}.`);
   }
 
   /** The job is over: frees what it holds and lets the TaskManagers forget it. */
   removeJob(jobId: JobId): void {
+    const address = this.jobs.get(jobId)?.address;
+    this.log.info(`Disconnect job manager ${address} for job ${jobId} from the resource manager.`);
     this.jobs.delete(jobId);
     this.declareSlots(jobId, 0);
     for (const { session } of this.taskManagersById.values()) session?.releaseJob(jobId);

@@ -60,6 +60,7 @@ export class TaskExecutor {
   private readonly cancelTimers = new Map<ExecutionAttemptId, Timer>();
   private readonly pending: TaskExecutorEvent[] = [];
   private readonly log: Logger;
+  private readonly jobLeaderLog: Logger;
   private readonly taskLoggers: TaskLoggers;
   private handling = false;
   private closed = false;
@@ -69,6 +70,7 @@ export class TaskExecutor {
     this.options = options;
     this.core = new TaskExecutorCore(options.slotCount);
     this.log = logger('taskexecutor.TaskExecutor');
+    this.jobLeaderLog = logger('taskexecutor.DefaultJobLeaderService');
     this.checkpoints = new TaskCheckpoints({
       ports: options.ports,
       log: logger('taskmanager.Task'),
@@ -127,8 +129,16 @@ export class TaskExecutor {
     const refusal = this.core.refusal(slotIndex, allocationId);
     if (refusal !== null) throw new ClusterError('SLOT_LOST', refusal);
     this.log.info(`Allocated slot for ${allocationId}.`);
+    if (!this.core.slotReports().some((slot) => slot.jobId === jobId)) this.logJobLeader(jobId);
+    this.log.info(`Offer reserved slots to the leader of job ${jobId}.`);
     this.log.info(`Activate slot ${allocationId}.`);
     return this.take({ kind: 'allocated', jobId, allocationId, slotIndex });
+  }
+
+  /** Unlike Flink: the one connection to the JobManager serves all its jobs, so there is nothing to resolve or register at. */
+  private logJobLeader(jobId: JobId): void {
+    this.jobLeaderLog.info(`Add job ${jobId} for job leader monitoring.`);
+    this.log.info(`Establish JobManager connection for job ${jobId}.`);
   }
 
   private deployTasks({ jobGraphJson, deploymentsJson }: RequestOf<'deployTasks'>): Record<never, never> {
@@ -348,7 +358,7 @@ export class TaskExecutor {
   private slotFreed({ slotIndex, allocationId, jobId }: Extract<TaskExecutorEffect, { kind: 'slotFreed' }>): void {
     this.log.info(`Free slot TaskSlot(index:${slotIndex}, state:ACTIVE, allocationId: ${allocationId}, jobId: ${jobId}).`);
     if (this.core.slotReports().some((slot) => slot.jobId === jobId)) return;
-    this.log.info(`Remove job ${jobId} from job leader monitoring.`);
+    this.jobLeaderLog.info(`Remove job ${jobId} from job leader monitoring.`);
     this.log.info(`Close JobManager connection for job ${jobId}.`);
   }
 

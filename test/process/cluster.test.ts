@@ -59,6 +59,16 @@ function reaches(cluster: Installation, jobId: string, state: string): Promise<J
   });
 }
 
+/** Each text comes after the one before it. */
+function inOrder(t: ExecutionContext, log: string, texts: readonly RegExp[]): void {
+  let rest = log;
+  for (const text of texts) {
+    const found = text.exec(rest);
+    t.truthy(found, `${text} in what follows:\n${rest}`);
+    rest = rest.slice((found?.index ?? 0) + (found?.[0].length ?? 0));
+  }
+}
+
 test.serial('a job runs from the command line, and its output equals an independent count', async (t) => {
   const cluster = await startCluster(t);
   const text = 'To be, or not to be: that is the question.\r\nÜber to\n\nbe';
@@ -89,9 +99,21 @@ test.serial('a job runs from the command line, and its output equals an independ
   for (const line of ['Rest endpoint listening at', 'Registering TaskManager', 'switched from state CREATED to RUNNING', 'reached terminal state FINISHED']) {
     t.true(log.includes(line), line);
   }
+  inOrder(t, await cluster.logOf('taskexecutor', 'log'), [
+    /Receive slot request \w+ for job \w+ from resource manager/, /Allocated slot for \w+\./, /Add job \w+ for job leader monitoring\./,
+    /Establish JobManager connection for job \w+\./, /Offer reserved slots to the leader of job \w+\./, /Activate slot \w+\./,
+    /switched from CREATED to DEPLOYING/, /switched from RUNNING to FINISHED/, /Free slot TaskSlot/, /Close JobManager connection for job/,
+  ]);
   const stopped = await cluster.run('stop-cluster.sh');
   t.is(stopped.code, 0);
-  t.regex(await cluster.logOf('standalonesession', 'log'), /RECEIVED SIGNAL 15: SIGTERM\. Shutting down as requested\.\n[^]*with exit code 0\.\n$/);
+  inOrder(t, await cluster.logOf('standalonesession', 'log'), [
+    /Upload directory .*flink-web-upload does not exist\. /, /Created directory .*flink-web-upload for file uploads\./,
+    /Registering job manager 0{32}@pekko\S+jobmanager_2 for job \w+\./, /Registered job manager /,
+    /JobManager successfully registered at ResourceManager, leader id: 0{32}\./, /Close ResourceManager connection 0{32}: Stopping JobMaster/,
+    /Disconnect job manager 0{32}@\S+ for job \w+ from the resource manager\./, /RECEIVED SIGNAL 15: SIGTERM\. Shutting down as requested\./,
+    /http:\S+ lost leadership/, /Shut down complete\./, /Stopping dispatcher pekko\S+\./, /Stopped dispatcher/,
+    /Terminating cluster entrypoint process StandaloneSessionClusterEntrypoint with exit code 0\.\n$/,
+  ]);
   t.regex(await cluster.logOf('taskexecutor', 'log'), /Terminating TaskManagerRunner with exit code 0\.\n$/);
 });
 

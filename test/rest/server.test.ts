@@ -152,7 +152,12 @@ test('an upload that cannot be stored is answered with the reason, and leaves no
   t.teardown(() => rm(uploads, { recursive: true, force: true }));
   const file = join(uploads, 'file');
   await writeFile(file, '');
-  const noDirectory = await (await start(t, { uploadDirectory: file })).call('/jars/upload', program);
+  await t.throwsAsync(start(t, { uploadDirectory: file }), { message: /^cannot create .*file\/flink-web-upload: .*set web\.upload\.dir/ });
+  await rm(file);
+  const started = await start(t, { uploadDirectory: file });
+  await rm(file, { recursive: true });
+  await writeFile(file, '');
+  const noDirectory = await started.call('/jars/upload', program);
   t.is(noDirectory.status, 400);
   t.regex((noDirectory.body as { errors: string[] }).errors[0] ?? '', /^FILE_\w+: cannot create .*file\/flink-web-upload: /);
 
