@@ -9,10 +9,14 @@ interface Alarm {
   readonly callback: () => void;
 }
 
-/** Begins at 0. What falls due runs within `advanceTo`, earliest first. */
+/** Begins at `startMs`. What falls due runs within `advanceTo`, earliest first. */
 export class ManualClock implements Clock {
-  private timeMs = 0;
+  private timeMs: number;
   private readonly alarms = new Set<Alarm>();
+
+  constructor(startMs = 0) {
+    this.timeMs = startMs;
+  }
 
   nowMs(): number {
     return this.timeMs;

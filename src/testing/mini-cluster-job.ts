@@ -1,5 +1,6 @@
 /** A job that runs in a MiniCluster. */
 import type { JobManagerGateway } from '../dispatcher/gateway.ts';
+import type { SavepointFormat } from '../protocol/checkpoint.ts';
 import type { AccumulatorValue } from '../protocol/deployment.ts';
 import { ClusterError, errorFromInfo } from '../protocol/errors.ts';
 import type { JobId } from '../protocol/ids.ts';
@@ -11,6 +12,20 @@ export interface JobExecutionResult {
   readonly netRuntimeMs: number;
   /** Counters as numbers, 64-bit sums as decimal text, histograms as counts by value. */
   readonly accumulators: Readonly<Record<string, number | string | Readonly<Record<string, number>>>>;
+}
+
+/** How a savepoint is taken. */
+export interface SavepointOptions {
+  /** Default: `execution.checkpointing.savepoint-dir`. */
+  readonly directory?: string;
+  /** Default `CANONICAL`. */
+  readonly format?: SavepointFormat;
+}
+
+/** How a job is stopped. */
+export interface StopOptions extends SavepointOptions {
+  /** The job is over for good: the last watermark is sent first. Default false. */
+  readonly drain?: boolean;
 }
 
 /** One wait for a result; repeated until the job ends. */
@@ -41,6 +56,21 @@ export class MiniClusterJob {
       from += values.length;
       if (ended) return;
     }
+  }
+
+  /** Takes a checkpoint now; answers its id. Throws CHECKPOINT_FAILED. */
+  checkpoint(): Promise<number> {
+    return this.gateway.triggerCheckpoint(this.jobId, false);
+  }
+
+  /** Takes a savepoint; answers where it is. Throws CHECKPOINT_FAILED. */
+  savepoint({ directory, format = 'CANONICAL' }: SavepointOptions = {}): Promise<string> {
+    return this.gateway.triggerSavepoint(this.jobId, { targetDirectory: directory ?? null, cancelJob: false, format });
+  }
+
+  /** Stops the job with a savepoint; answers where it is once the job has finished. Throws CHECKPOINT_FAILED. */
+  stopWithSavepoint({ directory, format = 'CANONICAL', drain = false }: StopOptions = {}): Promise<string> {
+    return this.gateway.stopWithSavepoint(this.jobId, { targetDirectory: directory ?? null, drain, format });
   }
 
   /** Resolves once canceling has begun. */

@@ -26,15 +26,18 @@ import { customSources } from '../jobmaster/custom-sources.ts';
 import { EnumeratorWorkers } from '../jobmaster/enumerator-worker.ts';
 import type { CoordinatorMaker } from '../jobmaster/operator-coordinator.ts';
 import { ProgramWorkers } from '../jobmaster/program-worker.ts';
+import { ClusterError } from '../protocol/errors.ts';
 import { newId, type JobId } from '../protocol/ids.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { ArtifactCache } from '../storage/artifact-cache.ts';
 import { FileSystems } from '../storage/file-system.ts';
 import { LocalFiles } from '../storage/local-files.ts';
-import { InlineSlotHost } from '../task/inline-slot-host.ts';
+import { InlineSlotHost, type InlineSlotHostOptions } from '../task/inline-slot-host.ts';
+import type { SlotHost } from '../task/slot-protocol.ts';
 import { ThreadSlotHost } from '../task/thread-slot-host.ts';
 import type { PrintTarget } from '../task/task-executor.ts';
 import { EmbeddedCluster } from './embedded-cluster.ts';
+import type { TestClock } from './test-clock.ts';
 import { MiniClusterJob, type JobExecutionResult } from './mini-cluster-job.ts';
 
 export interface MiniClusterOptions {
@@ -46,6 +49,8 @@ export interface MiniClusterOptions {
   readonly configuration?: Readonly<Record<string, string>>;
   /** Worker threads instead of inline slots. Default false. */
   readonly threads?: boolean;
+  /** Processing time of the jobs, which the test moves. Inline slots only. Default: the system's clock. */
+  readonly clock?: TestClock;
   /** Where the cluster logs. Default: nowhere. */
   readonly loggers?: LoggerSource;
   /** Receives what jobs print. Default: the process's stdout and stderr. */
@@ -84,7 +89,7 @@ export class MiniCluster implements AsyncDisposable {
       taskManagerCount: options.taskManagers ?? 1,
       slotCount: options.slots ?? SLOTS,
       configuration,
-      makeSlotHost: () => (options.threads ? new ThreadSlotHost(THREAD_LIMITS) : new InlineSlotHost({ ports, loggers, programs })),
+      makeSlotHost: slotHosts(options, { loggers, programs }),
       makeBroker: () => new TaskManagerChannels({ ports, log: loggers.logger(NETWORK_LOGGER), networkSizeBytes: NETWORK_SIZE_BYTES }),
       blobDirectory,
       makeCoordinator: coordinators(programs, blobDirectory),
@@ -155,6 +160,12 @@ export class MiniCluster implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+function slotHosts({ clock, threads }: MiniClusterOptions, shared: Omit<InlineSlotHostOptions, 'ports'>): () => SlotHost {
+  if (!threads) return () => new InlineSlotHost({ ...shared, ports: clock === undefined ? systemPorts : { ...systemPorts, clock } });
+  if (clock !== undefined) throw new ClusterError('UNSUPPORTED', 'a MiniCluster with threads runs in real time: leave clock out');
+  return () => new ThreadSlotHost(THREAD_LIMITS);
 }
 
 function coordinators(programs: ReadonlyMap<string, JobProgram>, blobDirectory: string): CoordinatorMaker {

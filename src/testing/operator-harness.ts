@@ -17,9 +17,11 @@ import { present } from '../base/assert.ts';
 import type { DataStream, SingleOutputStream } from '../api/data-stream.ts';
 import { job } from '../api/job.ts';
 import type { RecordWriter, StreamEvent } from '../exchange/contract.ts';
+import { keyGroupRangeOf } from '../graph/key-groups.ts';
 import { MAX_WATERMARK, NO_TIMESTAMP } from '../graph/functions.ts';
 import type { OutputTag, RecordBatch, RuntimeContext } from '../graph/functions.ts';
 import type { SourceSpec } from '../graph/operator-spec.ts';
+import { checkParallelism } from '../graph/stream-graph-builder.ts';
 import type { StreamEdge, StreamGraph, StreamNode } from '../graph/stream-graph.ts';
 import { AsyncMapOperator } from '../operators/async-map.ts';
 import { createOperator } from '../operators/create-operator.ts';
@@ -29,7 +31,7 @@ import type { AccumulatorValue } from '../protocol/deployment.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import { heapBackend } from '../state/heap-backend.ts';
 import type { KeyedStateStore } from '../state/keyed-state-store.ts';
-import { HeapTimerService } from '../state/timer-service.ts';
+import { HeapTimerService, type TimeDomain } from '../state/timer-service.ts';
 import { TaskAccumulators } from '../task/accumulators.ts';
 import { buildChain, isSource } from '../task/chain.ts';
 import type { Segment } from '../task/chain.ts';
@@ -39,6 +41,8 @@ import { copierOfInput, sharingRules } from '../task/record-sharing.ts';
 import { dutyAccess } from '../task/segment-duties.ts';
 import { SegmentRunner } from '../task/segment-runner.ts';
 import type { InputResult, RunnerInput } from '../task/segment-runner.ts';
+import { checkClaimed, restoreOperator, snapshotOf } from './harness-snapshot.ts';
+import type { HarnessOperator, HarnessSnapshot, HarnessSubtask } from './harness-snapshot.ts';
 import { ManualClock, timerClockOf } from './manual-clock.ts';
 
 /** How a harness runs its operators. */
@@ -49,6 +53,16 @@ export interface OperatorHarnessOptions {
   readonly freezeRecords?: boolean;
   /** Default `'on'`: as in production. `'off'` interprets the operators. */
   readonly codegen?: 'on' | 'off';
+  /** Of how many subtasks this one is one. Default 1. */
+  readonly parallelism?: number;
+  /** Which of them, from 0. Default 0. */
+  readonly subtaskIndex?: number;
+  /** Number of key groups. Default 128. */
+  readonly maxParallelism?: number;
+  /** What the operators begin with: snapshots of every subtask there was, in their order. Their parallelism may have been another. */
+  readonly restore?: readonly HarnessSnapshot[];
+  /** Where the clock begins, ms since the epoch. Default 0. */
+  readonly processingTimeMs?: number;
 }
 
 /** A result with its event time; `NO_TIMESTAMP` without one. */
@@ -132,6 +146,21 @@ export class OperatorHarness<A, R, B = never> {
   /** Values of a side output so far, which are forgotten. The tag must be among `options.sideOutputs`. */
   sideOutput<T>(tag: OutputTag<T>): T[] {
     return this.chain.take(tag.id).map(({ value }) => value as T);
+  }
+
+  /** Timers that are set and have not fired, of all operators. */
+  timerCount(domain: TimeDomain): number {
+    return this.chain.timerCount(domain);
+  }
+
+  /** The state of all operators as of now, with their timers; records may follow. `checkpointId` as the functions see it. */
+  snapshot(checkpointId = 1): Promise<HarnessSnapshot> {
+    return this.chain.snapshot(checkpointId);
+  }
+
+  /** Tells the operators that a snapshot belongs to a complete checkpoint. */
+  notifyCheckpointComplete(checkpointId = 1): void {
+    this.chain.notifyCheckpointComplete(checkpointId);
   }
 
   /** What the functions added to their accumulators. */
@@ -228,9 +257,11 @@ class HarnessChain {
   readonly accumulators = new TaskAccumulators();
   private readonly graph: StreamGraph;
   private readonly input = new PushedInput();
-  private readonly clock = new ManualClock();
+  private readonly clock: ManualClock;
   private readonly writers = new Map<string | null, KeepingWriter>();
-  private readonly stores: KeyedStateStore[] = [];
+  private readonly hosted: HarnessOperator[] = [];
+  private readonly subtask: HarnessSubtask;
+  private readonly restored: readonly HarnessSnapshot[];
   private readonly timers = new Map<StreamOperator, HeapTimerService>();
   private readonly segments: readonly Segment[];
   private readonly runners: readonly SegmentRunner[];
@@ -240,6 +271,11 @@ class HarnessChain {
 
   constructor(graph: StreamGraph, options: OperatorHarnessOptions) {
     this.graph = graph;
+    const { parallelism = 1, subtaskIndex = 0, maxParallelism = MAX_PARALLELISM } = options;
+    checkSubtask(subtaskIndex, parallelism, maxParallelism);
+    this.subtask = { parallelism, subtaskIndex, keyGroups: keyGroupRangeOf(subtaskIndex, maxParallelism, parallelism) };
+    this.restored = options.restore ?? [];
+    this.clock = new ManualClock(options.processingTimeMs);
     const sharing = { objectReuse: true, freezeRecords: options.freezeRecords ?? true };
     const nodes = operatorsOf(graph);
     const ids = new Set(nodes.map(({ id }) => id));
@@ -253,6 +289,10 @@ class HarnessChain {
   }
 
   async open(): Promise<void> {
+    checkClaimed(this.restored, new Set(this.hosted.map(({ operatorId }) => operatorId)));
+    for (const hosted of this.restored.length > 0 ? this.hosted : []) {
+      blaming(hosted.operator.name, () => restoreOperator(hosted, this.restored, this.subtask));
+    }
     for (const segment of this.segments.toReversed()) {
       for (const { operator } of segment.nodes.toReversed()) {
         const clock = operator instanceof AsyncMapOperator ? systemPorts.clock : this.clock;
@@ -273,6 +313,20 @@ class HarnessChain {
 
   setProcessingTime(timeMs: number): void {
     this.clock.advanceTo(timeMs, () => this.run());
+  }
+
+  async snapshot(checkpointId: number): Promise<HarnessSnapshot> {
+    const { subtaskIndex, parallelism, keyGroups: { maxParallelism } } = this.subtask;
+    const taken = this.hosted.map(async (hosted) => [hosted.operatorId, await snapshotOf(hosted, checkpointId)] as const);
+    return { subtaskIndex, parallelism, maxParallelism, operators: Object.fromEntries(await Promise.all(taken)) };
+  }
+
+  notifyCheckpointComplete(checkpointId: number): void {
+    for (const { operator } of this.hosted) blaming(operator.name, () => operator.checkpointComplete?.(checkpointId));
+  }
+
+  timerCount(domain: TimeDomain): number {
+    return [...this.timers.values()].reduce((sum, timers) => sum + timers.capture(domain).length, 0);
   }
 
   take(tag: string | null): OutputRecord<unknown>[] {
@@ -302,7 +356,7 @@ class HarnessChain {
     this.isClosed = true;
     for (const timers of this.timers.values()) timers.close();
     for (const operator of this.operators()) await operator.close();
-    for (const store of this.stores) store.close();
+    for (const { store } of this.hosted) store?.close();
   }
 
   /** Until nothing moves any more. */
@@ -331,7 +385,7 @@ class HarnessChain {
     const edge = this.graph.edges.find((each) => each.target === node.id);
     const producer = this.graph.nodes.find((each) => each.id === edge?.source);
     const inputType = producer?.outputType ?? null;
-    const store = key === null ? null : this.store(key.type, freezeValues);
+    const store = key === null ? null : this.store(node.name, key.type, freezeValues);
     const operator = createOperator(node, node.spec as Exclude<StreamNode['spec'], SourceSpec>, {
       store,
       inputType,
@@ -343,15 +397,16 @@ class HarnessChain {
         throw new ClusterError('UNSUPPORTED', 'the operator harness runs no sinks: test them in a MiniCluster');
       },
     });
-    if (store !== null) this.timers.set(operator, new HeapTimerService(store, key?.type ?? null));
+    this.hosted.push({ operatorId: node.operatorId, operator, store });
+    if (store === null) return operator;
+    const timers = new HeapTimerService(store, key?.type ?? null);
+    store.attachTimers(timers);
+    this.timers.set(operator, timers);
     return operator;
   }
 
-  private store(keyType: Parameters<typeof heapBackend.open>[0]['keyType'], freezeValues: boolean): KeyedStateStore {
-    const keyGroups = { first: 0, last: MAX_PARALLELISM - 1, maxParallelism: MAX_PARALLELISM };
-    const store = heapBackend.open({ keyGroups, keyType, freezeValues });
-    this.stores.push(store);
-    return store;
+  private store(operatorName: string, keyType: Parameters<typeof heapBackend.open>[0]['keyType'], freezeValues: boolean): KeyedStateStore {
+    return heapBackend.open({ keyGroups: this.subtask.keyGroups, keyType, freezeValues, operatorName });
   }
 
   private writer(tag: string | null): KeepingWriter {
@@ -368,13 +423,14 @@ class HarnessChain {
   }
 
   private runtimeContext(): RuntimeContext {
+    const { subtaskIndex, parallelism, keyGroups: { maxParallelism } } = this.subtask;
     return {
       jobId: '0'.repeat(32),
       jobName: 'harness',
-      taskName: 'harness (1/1)#0',
-      subtaskIndex: 0,
-      parallelism: 1,
-      maxParallelism: MAX_PARALLELISM,
+      taskName: `harness (${subtaskIndex + 1}/${parallelism})#0`,
+      subtaskIndex,
+      parallelism,
+      maxParallelism,
       attemptNumber: 0,
       accumulators: this.accumulators,
       counter: () => ({ inc: () => undefined }),
@@ -384,6 +440,15 @@ class HarnessChain {
   }
 }
 
+function checkSubtask(subtaskIndex: number, parallelism: number, maxParallelism: number): void {
+  checkParallelism('the max parallelism of a harness', maxParallelism);
+  checkParallelism('the parallelism of a harness', parallelism);
+  const isInside = Number.isInteger(subtaskIndex) && subtaskIndex >= 0 && subtaskIndex < parallelism;
+  if (isInside && parallelism <= maxParallelism) return;
+  const message = `a harness cannot be subtask ${subtaskIndex} of ${parallelism} with max parallelism ${maxParallelism}`;
+  throw new ClusterError('PLAN_INVALID', message);
+}
+
 /** The program around the operators: sources that are never read, and discard sinks as places to listen. */
 function graphOf<R>(
   inputCount: number,
@@ -391,7 +456,7 @@ function graphOf<R>(
   options: OperatorHarnessOptions,
 ): StreamGraph {
   const program = job({ name: 'harness' }, (env) => {
-    env.setParallelism(1).setMaxParallelism(MAX_PARALLELISM);
+    env.setParallelism(1).setMaxParallelism(options.maxParallelism ?? MAX_PARALLELISM);
     const inputs = Array.from({ length: inputCount }, () => env.fromSequence(0, 0) as unknown as DataStream<unknown>);
     const output = build(inputs);
     output.discard();

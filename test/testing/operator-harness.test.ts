@@ -2,6 +2,7 @@
 import test from 'ava';
 import { outputTag, state, t as types } from '../../src/index.ts';
 import type { DataStream } from '../../src/index.ts';
+import type { HarnessSnapshot } from '../../src/testing/index.ts';
 import { OperatorHarness } from '../../src/testing/operator-harness.ts';
 
 interface Reading {
@@ -120,4 +121,58 @@ test('open and close run once each', async (t) => {
   await harness.close();
   await harness.close();
   t.deepEqual(calls, ['open 0/1', 'close']);
+});
+
+const counting = (words: DataStream<string>) => words.keyBy((word) => word).process({
+  state: { count: state.value(types.int32) },
+  process(word, { state: { count }, timers }, out) {
+    count.set((count.get() ?? 0) + 1);
+    timers.registerEventTimeTimer(100);
+    timers.registerProcessingTimeTimer(50);
+    out.emit(`${word} ${count.get()}`);
+  },
+  onTimer: (_timestampMs, { key, timeDomain, state: { count } }, out) => out.emit(`${timeDomain} ${key} ${count.get()}`),
+}).uid('count');
+
+test('state and timers of a snapshot are split by key group and merged again, whatever the parallelism', async (t) => {
+  const words = Array.from({ length: 40 }, (_, i) => `word ${i}`);
+  const one = await OperatorHarness.open(counting, { maxParallelism: 16 });
+  t.teardown(() => one.close());
+  for (const word of words) one.processElement(word);
+  let snapshots: readonly HarnessSnapshot[] = [await one.snapshot(7)];
+  one.processElement('word 0'); // Not part of it.
+  for (const parallelism of [3, 2, 5, 1]) {
+    const next: HarnessSnapshot[] = [];
+    for (let subtaskIndex = 0; subtaskIndex < parallelism; subtaskIndex++) {
+      const harness = await OperatorHarness.open(counting, { maxParallelism: 16, parallelism, subtaskIndex, restore: snapshots });
+      t.teardown(() => harness.close());
+      t.is(harness.timerCount('event'), harness.timerCount('processing'));
+      next.push(await harness.snapshot());
+      if (parallelism > 1) continue;
+      for (const word of words) harness.processElement(word);
+      t.deepEqual(harness.extractOutput(), words.map((word) => `${word} 2`));
+      harness.setProcessingTime(50);
+      harness.processWatermark(100);
+      const fired = harness.extractOutput() as string[];
+      t.deepEqual(fired.toSorted(), words.flatMap((word) => [`event ${word} 2`, `processing ${word} 2`]).toSorted());
+    }
+    snapshots = next;
+  }
+});
+
+test('a key of another subtask, state that nobody claims and a subtask that cannot be are refused', async (t) => {
+  const one = await OperatorHarness.open(counting);
+  one.processElement('a');
+  const restore = [await one.snapshot()];
+  const first = await OperatorHarness.open(counting, { parallelism: 2, restore });
+  t.teardown(async () => {
+    await one.close();
+    await first.close();
+  });
+  t.throws(() => first.processElement('a'), { message: /operator .* key a is in key group 81, outside this subtask's 0\.\.63/s });
+  await t.throwsAsync(OperatorHarness.open((words: DataStream<string>) => counting(words).uid('other'), { restore }), {
+    code: 'STATE_INCOMPATIBLE', message: /state of operator 'KeyedProcess'.*keep its uid/,
+  });
+  await t.throwsAsync(OperatorHarness.open(counting, { maxParallelism: 64, restore }), { message: /max parallelism was 128 and is now 64/ });
+  await t.throwsAsync(OperatorHarness.open(counting, { parallelism: 2, subtaskIndex: 2 }), { code: 'PLAN_INVALID' });
 });
