@@ -89,6 +89,7 @@ function ownPaths(): Readonly<Record<string, readonly string[]>> {
   return {
     drey: [join(PACKAGE_ROOT, 'dist/src/index.d.ts')],
     'drey/testing': [join(PACKAGE_ROOT, 'dist/src/testing/index.d.ts')],
+    'drey/state': [join(PACKAGE_ROOT, 'dist/src/savepoint/index.d.ts')],
   };
 }
 

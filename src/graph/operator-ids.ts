@@ -26,9 +26,14 @@ export function operatorIdsOf(places: readonly OperatorPlace[]): ReadonlyMap<num
     const structure = structureOf(place, ids);
     const ordinal = seen.get(structure) ?? 0;
     seen.set(structure, ordinal + 1);
-    ids.set(place.nodeId, place.uid === null ? hash32(`place:${structure}#${ordinal}`) : hash32(`uid:${place.uid}`));
+    ids.set(place.nodeId, place.uid === null ? hash32(`place:${structure}#${ordinal}`) : operatorIdOfUid(place.uid));
   }
   return ids;
+}
+
+/** The id of an operator with this uid, in any program. */
+export function operatorIdOfUid(uid: string): OperatorId {
+  return hash32(`uid:${uid}`);
 }
 
 function structureOf(place: OperatorPlace, ids: ReadonlyMap<number, OperatorId>): string {

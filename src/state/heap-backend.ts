@@ -23,7 +23,7 @@ import { KeyedRows, shownKey } from './keyed-rows.ts';
 import { TIMER_DOMAINS } from './keyed-state-store.ts';
 import type {
   KeyedSnapshot, KeyedStateFile, KeyedStateStore, KeyGroupRange, MergingState, Namespacing, Ownership, SnapshotMode, SnapshotTimers,
-  StateBackend, StateEntry, StateOptions,
+  StateBackend, StateEntry, StateOptions, StateStoreOptions,
 } from './keyed-state-store.ts';
 import { VOID_NAMESPACE, type Namespace } from './namespace.ts';
 import { NamespaceSlots } from './namespace-slots.ts';
@@ -36,10 +36,10 @@ import { mayChange, storeValueOf, type StoringOptions } from './stored-value.ts'
 import { ValueColumn } from './value-column.ts';
 
 /** Opens heap stores. */
-export const heapBackend: StateBackend = {
+export const heapBackend = {
   name: 'hashmap',
-  open: (options) => new HeapStateStore(options),
-};
+  open: (options: StateStoreOptions) => new HeapStateStore(options),
+} satisfies StateBackend;
 
 type AnyType = TypeDescriptor<unknown>;
 type StateKind = 'value' | 'list' | 'map' | 'reducing' | 'aggregating';
@@ -61,7 +61,8 @@ interface ExpiringState {
   cursor: number;
 }
 
-class HeapStateStore extends KeyedRows implements KeyedStateStore, RowTable {
+/** Keyed state on the heap. */
+export class HeapStateStore extends KeyedRows implements KeyedStateStore, RowTable {
   readonly slots = new NamespaceSlots();
   private readonly states: DeclaredState[] = [];
   private readonly snapshots = new HeapSnapshots();
@@ -169,6 +170,13 @@ class HeapStateStore extends KeyedRows implements KeyedStateStore, RowTable {
     this.restoring.read(file, range);
   }
 
+  /** Forgets all values of the selected key, in all states and namespaces. */
+  clearKey(): void {
+    const row = this.row();
+    if (row === NO_ROW) return;
+    for (const { cells } of this.states) cells.clearRow(row);
+  }
+
   endRestore(): void {
     for (const timer of this.restoring.takeTimers()) this.timers?.restore(timer);
     this.setNamespace(VOID_NAMESPACE);
@@ -239,14 +247,8 @@ class HeapStateStore extends KeyedRows implements KeyedStateStore, RowTable {
       addUndeclared: ({ name, kind, namespaced }, type) => this.addState({ name, kind: kind as StateKind, namespaced, type }, 'owned'),
       setKey: (key) => this.setKey(key),
       setNamespace: (namespace) => this.setNamespace(namespace),
-      clearKey: () => this.clearSelected(),
+      clearKey: () => this.clearKey(),
     };
-  }
-
-  private clearSelected(): void {
-    const row = this.row();
-    if (row === NO_ROW) return;
-    for (const { cells } of this.states) cells.clearRow(row);
   }
 
   private cells(namespaced: Namespacing | null, type: AnyType | null, options: StoringOptions): Cells {
