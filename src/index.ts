@@ -111,6 +111,15 @@ export type {
   ValueState,
   ValueStateSpec,
 } from './graph/functions.ts';
+export type {
+  Checkpointed,
+  InitializeContext,
+  OperatorList,
+  OperatorListSpec,
+  OperatorStateHandles,
+  OperatorStateSpecs,
+  SnapshotContext,
+} from './graph/operator-state-functions.ts';
 export { GLOBAL_WINDOW, maxTimestampOf } from './graph/windows.ts';
 export type {
   AggregateFunction,

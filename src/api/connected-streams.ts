@@ -3,6 +3,7 @@
  * are keyed, the operator's state is shared by the records of a key, whichever input they came from.
  */
 import type * as f from '../graph/functions.ts';
+import type { OperatorStateSpecs } from '../graph/operator-state-functions.ts';
 import type { OperatorSpec } from '../graph/operator-spec.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import { DataStream, KeyedStream, SingleOutputStream } from './data-stream.ts';
@@ -39,7 +40,9 @@ export class ConnectedStreams<A, B, K = never> {
   }
 
   /** Full control; keyed streams may declare state. */
-  process<R, S extends f.StateSpecs = Record<never, never>>(fn: f.CoProcessFunction<A, B, R, K, S>): SingleOutputStream<R> {
+  process<R, S extends f.StateSpecs = Record<never, never>, O extends OperatorStateSpecs = Record<never, never>>(
+    fn: f.CoProcessFunction<A, B, R, K, S, O>,
+  ): SingleOutputStream<R> {
     const isKeyed = this.first.key !== null;
     return this.transform(isKeyed ? 'Co-Keyed-Process' : 'Co-Process', specs.coProcessSpec(fn, isKeyed), fn.output);
   }

@@ -10,6 +10,7 @@
 import { planError } from '../graph/build-site.ts';
 import type { BroadcastStateSpecs } from '../graph/broadcast-functions.ts';
 import type * as f from '../graph/functions.ts';
+import type { OperatorStateSpecs } from '../graph/operator-state-functions.ts';
 import type { AggregateData, KeySpec, OperatorSpec } from '../graph/operator-spec.ts';
 import { formatRecord } from '../graph/record-format.ts';
 import type { Partitioning } from '../graph/stream-graph.ts';
@@ -73,7 +74,9 @@ export class DataStream<T> {
   }
 
   /** Full control over outputs, side outputs and lifecycle. State and timers need a keyed stream. */
-  process<R>(fn: f.ProcessFunction<T, R> & { readonly state?: never; readonly onTimer?: never }): SingleOutputStream<R> {
+  process<R, O extends OperatorStateSpecs = Record<never, never>>(
+    fn: f.ProcessFunction<T, R, never, Record<never, never>, O> & { readonly state?: never; readonly onTimer?: never },
+  ): SingleOutputStream<R> {
     return this.transform('Process', specs.processSpec(fn, false), fn.output);
   }
 
@@ -341,7 +344,9 @@ export class KeyedStream<T, K> extends DataStream<T> {
   }
 
   /** `process` with the record's key, declared state and timers. */
-  override process<R, S extends f.StateSpecs = Record<never, never>>(fn: f.ProcessFunction<T, R, K, S>): SingleOutputStream<R> {
+  override process<R, S extends f.StateSpecs = Record<never, never>, O extends OperatorStateSpecs = Record<never, never>>(
+    fn: f.ProcessFunction<T, R, K, S, O>,
+  ): SingleOutputStream<R> {
     return this.transform('KeyedProcess', specs.processSpec(fn, true), fn.output);
   }
 

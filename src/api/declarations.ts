@@ -2,6 +2,7 @@
 import type {
   AggregatingStateSpec, ListStateSpec, MapStateSpec, OutputTag, ReduceFunction, ReducingStateSpec, StateTtl, ValueStateSpec,
 } from '../graph/functions.ts';
+import type { OperatorListSpec } from '../graph/operator-state-functions.ts';
 import type { AggregateFunction } from '../graph/windows.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import { durationMs, type Duration } from './duration.ts';
@@ -45,6 +46,10 @@ export const state = {
   aggregating: <T, A, R>(
     type: TypeDescriptor<A>, aggregate: AggregateFunction<T, A, R>, options?: StateDeclaration,
   ): AggregatingStateSpec<T, A, R> => ({ kind: 'aggregating', type, aggregate, ...ttlOf(options) }),
+  /** For `operatorState: { … }`: a list of the subtask, dealt out when the parallelism changes. `type` is that of its elements. */
+  operatorList: <T>(type: TypeDescriptor<T>): OperatorListSpec<T> => ({ kind: 'operatorList', type }),
+  /** For `operatorState: { … }`: a list of the subtask; after a restore every subtask has the elements of all. */
+  unionList: <T>(type: TypeDescriptor<T>): OperatorListSpec<T> => ({ kind: 'unionList', type }),
 };
 
 function ttlOf(options: StateDeclaration | undefined): { readonly ttl?: StateTtl } {

@@ -7,7 +7,8 @@
 import { planError } from '../graph/build-site.ts';
 import type { BroadcastStateSpecs } from '../graph/broadcast-functions.ts';
 import type * as f from '../graph/functions.ts';
-import type { BroadcastUser, OperatorSpec } from '../graph/operator-spec.ts';
+import type { BroadcastUser, OperatorSpec, ProcessData } from '../graph/operator-spec.ts';
+import type { OperatorStateSpecs } from '../graph/operator-state-functions.ts';
 import { durationMs, type Duration } from './duration.ts';
 import { invalidOption } from './option-checks.ts';
 
@@ -113,24 +114,31 @@ export function coFlatMapSpec<A, B, R>(input: CoFlatMapFunction<A, B, R>): Opera
 }
 
 /** `process` function objects are handed over as they are: they are called as methods. */
-export function processSpec<T, R, K, S extends f.StateSpecs>(fn: f.ProcessFunction<T, R, K, S>, isKeyed: boolean): OperatorSpec {
+export function processSpec<T, R, K, S extends f.StateSpecs, O extends OperatorStateSpecs>(
+  fn: f.ProcessFunction<T, R, K, S, O>, isKeyed: boolean,
+): OperatorSpec {
   requireMethods(fn, ['process'], 'process');
   requireKeyForTimers(fn, isKeyed);
-  const user = fn as unknown as f.ProcessFunction<unknown, unknown, unknown, f.StateSpecs>;
-  return { kind: 'process', data: { states: stateNames(fn.state, isKeyed) }, user };
+  const user = fn as unknown as f.ProcessFunction<unknown, unknown, unknown, f.StateSpecs, OperatorStateSpecs>;
+  return { kind: 'process', data: processData(fn, isKeyed), user };
 }
 
-export function coProcessSpec<A, B, R, K, S extends f.StateSpecs>(fn: f.CoProcessFunction<A, B, R, K, S>, isKeyed: boolean): OperatorSpec {
+export function coProcessSpec<A, B, R, K, S extends f.StateSpecs, O extends OperatorStateSpecs>(
+  fn: f.CoProcessFunction<A, B, R, K, S, O>, isKeyed: boolean,
+): OperatorSpec {
   requireMethods(fn, ['process1', 'process2'], 'process');
   requireKeyForTimers(fn, isKeyed);
-  const user = fn as unknown as f.CoProcessFunction<unknown, unknown, unknown, unknown, f.StateSpecs>;
-  return { kind: 'co.process', data: { states: stateNames(fn.state, isKeyed) }, user };
+  const user = fn as unknown as f.CoProcessFunction<unknown, unknown, unknown, unknown, f.StateSpecs, OperatorStateSpecs>;
+  return { kind: 'co.process', data: processData(fn, isKeyed), user };
 }
 
 export function broadcastProcessSpec(fn: object, broadcast: BroadcastStateSpecs, isKeyed: boolean): OperatorSpec {
   requireMethods(fn, ['process', 'processBroadcast'], 'process');
   const user = fn as BroadcastUser['function'];
   requireKeyForTimers(user, isKeyed);
+  if ('operatorState' in fn) {
+    throw planError('a function beside broadcast state has no operatorState: keep it in a process function of its own');
+  }
   const states = stateNames(user.state, isKeyed);
   const broadcastStates = Object.keys(broadcast);
   const mortal = broadcastStates.find((name) => broadcast[name]?.ttl !== undefined);
@@ -138,6 +146,19 @@ export function broadcastProcessSpec(fn: object, broadcast: BroadcastStateSpecs,
   const twice = states.find((name) => broadcastStates.includes(name));
   if (twice !== undefined) throw planError(`state '${twice}' is declared twice: by the function and by the broadcast stream`);
   return { kind: 'co.broadcast', data: { states, broadcastStates }, user: { function: user, broadcast } };
+}
+
+function processData(fn: { readonly state?: f.StateSpecs; readonly operatorState?: OperatorStateSpecs }, isKeyed: boolean): ProcessData {
+  const operatorStates = Object.entries(fn.operatorState ?? {});
+  for (const [name, { kind }] of operatorStates) {
+    if (kind === 'operatorList' || kind === 'unionList') continue;
+    throw planError(`operator state '${name}' is ${String(kind)} state: declare it by state.operatorList(…) or state.unionList(…)`);
+  }
+  return {
+    states: stateNames(fn.state, isKeyed),
+    ...(operatorStates.length === 0 ? {} : { operatorStates: operatorStates.map(([name]) => name) }),
+    ...(operatorStates.some(([, { kind }]) => kind === 'unionList') ? { unionState: true } : {}),
+  };
 }
 
 function stateNames(state: f.StateSpecs | undefined, isKeyed: boolean): readonly string[] {

@@ -4,6 +4,7 @@
  */
 import type { JsonValue } from '../protocol/json.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
+import type { Checkpointed, OperatorStateHandles, OperatorStateSpecs } from './operator-state-functions.ts';
 import type { AggregateFunction } from './windows.ts';
 
 /** Event time of a record that has none; also the watermark before any watermark. */
@@ -213,10 +214,12 @@ export interface Timers extends TimeView {
 }
 
 /** What a process function learns about the record at hand. One object, reused from record to record. */
-export interface ProcessContext<K, S extends StateSpecs> {
+export interface ProcessContext<K, S extends StateSpecs, O extends OperatorStateSpecs = Record<never, never>> {
   /** Key of the record. Reading it on a stream that is not keyed throws. */
   readonly key: K;
   readonly state: StateHandles<S>;
+  /** What belongs to the subtask, whatever the key. */
+  readonly operatorState: OperatorStateHandles<O>;
   /** Event time of the record, ms; `NO_TIMESTAMP` without one. */
   readonly timestampMs: number;
   /** On a stream that is not keyed: the clocks only. */
@@ -226,29 +229,34 @@ export interface ProcessContext<K, S extends StateSpecs> {
 }
 
 /** What `onTimer` learns: the key is the timer's, `timestampMs` is the timer's time. */
-export interface OnTimerContext<K, S extends StateSpecs> extends ProcessContext<K, S> {
+export interface OnTimerContext<K, S extends StateSpecs, O extends OperatorStateSpecs = Record<never, never>>
+  extends ProcessContext<K, S, O> {
   readonly timeDomain: 'event' | 'processing';
 }
 
 /** `process` on any stream; keyed streams may declare state and set timers. */
-export interface ProcessFunction<T, R, K = never, S extends StateSpecs = Record<never, never>> extends Lifecycle {
+export interface ProcessFunction<
+  T, R, K = never, S extends StateSpecs = Record<never, never>, O extends OperatorStateSpecs = Record<never, never>,
+> extends Lifecycle, Checkpointed<O> {
   readonly state?: S;
   readonly output?: TypeDescriptor<R>;
-  process(value: T, context: ProcessContext<K, S>, out: Collector<R>): Nothing;
+  process(value: T, context: ProcessContext<K, S, O>, out: Collector<R>): Nothing;
   /**
    * A timer fires, on keyed streams; never while a record is being processed. What is emitted has the time of an event timer;
    * what a processing timer emits has no event time.
    */
-  onTimer?(timestampMs: number, context: OnTimerContext<K, S>, out: Collector<R>): Nothing;
+  onTimer?(timestampMs: number, context: OnTimerContext<K, S, O>, out: Collector<R>): Nothing;
 }
 
 /** `process` on two connected streams. Both inputs share keyed state and timers when both are keyed. */
-export interface CoProcessFunction<A, B, R, K = never, S extends StateSpecs = Record<never, never>> extends Lifecycle {
+export interface CoProcessFunction<
+  A, B, R, K = never, S extends StateSpecs = Record<never, never>, O extends OperatorStateSpecs = Record<never, never>,
+> extends Lifecycle, Checkpointed<O> {
   readonly state?: S;
   readonly output?: TypeDescriptor<R>;
-  process1(value: A, context: ProcessContext<K, S>, out: Collector<R>): Nothing;
-  process2(value: B, context: ProcessContext<K, S>, out: Collector<R>): Nothing;
-  onTimer?(timestampMs: number, context: OnTimerContext<K, S>, out: Collector<R>): Nothing;
+  process1(value: A, context: ProcessContext<K, S, O>, out: Collector<R>): Nothing;
+  process2(value: B, context: ProcessContext<K, S, O>, out: Collector<R>): Nothing;
+  onTimer?(timestampMs: number, context: OnTimerContext<K, S, O>, out: Collector<R>): Nothing;
 }
 
 /** How often and how long `asyncMap` retries. The timeout spans all attempts. */

@@ -7,6 +7,7 @@ import type { JsonObject } from '../protocol/json.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import type { BroadcastStateSpecs, KeyedBroadcastProcessFunction } from './broadcast-functions.ts';
 import type * as f from './functions.ts';
+import type { OperatorStateSpecs } from './operator-state-functions.ts';
 import type { TimestampAssigner, WatermarkData, WatermarkFunctions, WatermarkSpec } from './watermarks.ts';
 import type * as w from './windows.ts';
 
@@ -106,7 +107,16 @@ export type TransformSpec =
   /** sum/min/max keep the other fields of the first record; minBy/maxBy return whole records (`first`: ties keep the earlier). */
   | Kind<'keyed.aggregate', AggregateData, Record<never, never>>
   | Kind<'window', WindowData, WindowUser>
-  | Kind<'process', { readonly states: readonly string[] }, f.ProcessFunction<unknown, unknown, unknown, f.StateSpecs>>;
+  | Kind<'process', ProcessData, f.ProcessFunction<unknown, unknown, unknown, f.StateSpecs, OperatorStateSpecs>>;
+
+/** Names of the states of a process function. */
+export type ProcessData = {
+  readonly states: readonly string[];
+  /** Not there when it has none. */
+  readonly operatorStates?: readonly string[];
+  /** Every subtask is restored from the operator state of all. */
+  readonly unionState?: true;
+};
 
 /** What the program says of windows, as shown in plans. */
 export interface WindowData extends JsonObject {
@@ -174,7 +184,7 @@ export type TwoInputSpec =
   | Kind<'co.window', WindowData, WindowUser>
   /** `broadcast` is fed by input 1, which has no key. */
   | Kind<'co.broadcast', { readonly states: readonly string[]; readonly broadcastStates: readonly string[] }, BroadcastUser>
-  | Kind<'co.process', { readonly states: readonly string[] }, f.CoProcessFunction<unknown, unknown, unknown, unknown, f.StateSpecs>>;
+  | Kind<'co.process', ProcessData, f.CoProcessFunction<unknown, unknown, unknown, unknown, f.StateSpecs, OperatorStateSpecs>>;
 
 /** Every operator. `union`, `select side output` and partitioning are properties of edges, not operators. */
 export type OperatorSpec = SourceSpec | TransformSpec | TwoInputSpec | SinkSpec;

@@ -110,7 +110,9 @@ function stateSchemas(node: StreamNode): JsonObject {
   const { user } = node.spec;
   const broadcast = 'broadcast' in user ? { ...user.function.state, ...user.broadcast } : {};
   const declared = 'state' in user ? ((user.state ?? {}) as StateSpecs) : broadcast;
-  return Object.fromEntries(Object.entries(declared).map(([name, spec]) => [name, stateSchema(spec)]));
+  const ofOperator = 'operatorState' in user ? (user.operatorState ?? {}) : {};
+  const lists = Object.entries(ofOperator).map(([name, { kind, type }]) => [`operator ${name}`, { kind, type: type.schema }]);
+  return Object.fromEntries([...Object.entries(declared).map(([name, spec]) => [name, stateSchema(spec)]), ...lists]) as JsonObject;
 }
 
 function stateSchema(spec: StateSpec): JsonObject {

@@ -1,6 +1,7 @@
 /** From the acknowledgements of a checkpoint to its metadata. */
 import type { CheckpointMetadata, OperatorState } from '../checkpoint/checkpoint-metadata.ts';
 import type { ChainedOperator, JobGraph, JobVertex } from '../graph/job-graph.ts';
+import { ClusterError } from '../protocol/errors.ts';
 import type { OperatorId } from '../protocol/ids.ts';
 import type { JsonValue } from '../protocol/json.ts';
 import type { PendingCheckpoint } from './checkpoint-coordinator.core.ts';
@@ -17,17 +18,29 @@ export function checkpointResultOf(
 }
 
 function operatorState(vertex: JobVertex, operator: ChainedOperator, pending: PendingCheckpoint, coordinator: JsonValue): OperatorState {
-  const { operatorId, name, uid } = operator;
+  const { operatorId, name, uid, data } = operator;
+  const union = data['unionState'] === true ? { union: true as const } : {};
   const { plan, acks } = pending;
   const finishedCount = plan.finished.filter((execution) => execution.vertex.id === vertex.id).length;
   const subtasks = plan.toAcknowledge.filter((execution) => execution.vertex.id === vertex.id).flatMap(({ attemptId, subtaskIndex }) => {
     const states = acks.get(attemptId)?.operators.filter((state) => state.operatorId === operatorId) ?? [];
-    return states.filter((state) => state.keyed.length > 0 || state.operator !== null).map((state) => ({ ...state, subtaskIndex }));
+    const kept = states.filter((state) => state.keyed.length > 0 || state.operator !== null);
+    return kept.map((state) => ({ ...state, subtaskIndex, ...union }));
   });
+  const isPartlyFinished = finishedCount > 0 && finishedCount < vertex.parallelism;
+  if (isPartlyFinished && data['unionState'] === true) throw partlyFinished(vertex, name);
   return {
     operatorId, name, uid, parallelism: vertex.parallelism, maxParallelism: vertex.maxParallelism, coordinator, subtasks,
     finished: finishedCount === 0 ? 'none' : finishedCount === vertex.parallelism ? 'all' : 'some',
   };
+}
+
+/** The elements of subtasks that are gone would be missing in the union. Flink fails the checkpoint in the same words. */
+function partlyFinished({ id }: JobVertex, operatorName: string): ClusterError {
+  return new ClusterError(
+    'CHECKPOINT_FAILED',
+    `The vertex ${operatorName} (id = ${id}) has used UnionListState, but part of its tasks are FINISHED.`,
+  );
 }
 
 /** Sums over all tasks. */

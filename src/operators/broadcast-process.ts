@@ -91,11 +91,11 @@ export class BroadcastProcessOperator extends Processing<User> {
     this.writing.outputs = outputs;
   }
 
-  snapshot(): Uint8Array | null {
+  override snapshot(): Uint8Array | null {
     return this.states.snapshot();
   }
 
-  restore(states: readonly RestoredState[]): void {
+  override restore(states: readonly RestoredState[]): void {
     this.states.restore(states, { subtaskIndex: 0, parallelism: 1 }); // Broadcast state is alike everywhere: nothing is dealt out.
   }
 

@@ -74,7 +74,7 @@ export function createOperator(node: OperatorNode, spec: OperatorNodeSpec, aroun
     case 'co.intervalJoin':
       return new IntervalJoinOperator(name, spec, keyedInputs(node, around));
     case 'process':
-      return new ProcessOperator(name, spec.user, { keys, store: around.store });
+      return new ProcessOperator(name, spec.user, { keys, store: around.store, freezeValues: around.freezeValues ?? false });
     case 'co.map':
       return new CoMapOperator(name, spec.user);
     case 'co.flatMap':
@@ -84,7 +84,7 @@ export function createOperator(node: OperatorNode, spec: OperatorNodeSpec, aroun
         keys, store: around.store, broadcast: spec.user.broadcast, freezeValues: around.freezeValues ?? false,
       });
     case 'co.process':
-      return new CoProcessOperator(name, spec.user, { keys, store: around.store });
+      return new CoProcessOperator(name, spec.user, { keys, store: around.store, freezeValues: around.freezeValues ?? false });
     case 'sink.discard':
       return new DiscardOperator(name, spec.data.fold);
     case 'sink.print':

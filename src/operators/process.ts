@@ -9,34 +9,41 @@ import { ClusterError } from '../protocol/errors.ts';
 import { NO_TIMESTAMP } from '../graph/functions.ts';
 import type { Collector, Lifecycle, OutputTag, StateHandles, StateSpecs } from '../graph/functions.ts';
 import type { CoProcessFunction, OnTimerContext, ProcessFunction } from '../graph/functions.ts';
+import type { Checkpointed, OperatorStateHandles, OperatorStateSpecs } from '../graph/operator-state-functions.ts';
 import type { KeySpec } from '../graph/operator-spec.ts';
 import type { StreamEvent } from '../exchange/contract.ts';
 import { declareState, sharesMutable } from '../state/declare-state.ts';
 import type { KeyedStateStore } from '../state/keyed-state-store.ts';
+import { OperatorStates } from '../state/operator-state.ts';
 import type { TimeDomain, TimerTarget } from '../state/timer-service.ts';
 import { FunctionOperator } from './function-operator.ts';
-import type { OperatorCode, OperatorContext, OperatorOutputs, RecordVariables } from './operator.ts';
+import type { OperatorCode, OperatorContext, OperatorOutputs, OperatorSnapshot, RecordVariables, RestoredState } from './operator.ts';
 import { UserTimers } from './user-timers.ts';
 
 /** Keys by input, and the state they share; `store` null for streams that are not keyed. */
 export interface ProcessKeys {
   readonly keys: readonly (KeySpec | null)[];
   readonly store: KeyedStateStore | null;
+  /** Dev mode: elements of operator state are frozen. */
+  readonly freezeValues?: boolean;
 }
 
-type User = Lifecycle & Pick<ProcessFunction<unknown, unknown, unknown, StateSpecs>, 'state' | 'onTimer'>;
+type User = Lifecycle & Checkpointed<OperatorStateSpecs> &
+  Pick<ProcessFunction<unknown, unknown, unknown, StateSpecs, OperatorStateSpecs>, 'state' | 'onTimer'>;
 
 /** The one context of an operator. */
-export class RecordContext implements OnTimerContext<unknown, StateSpecs> {
+export class RecordContext implements OnTimerContext<unknown, StateSpecs, OperatorStateSpecs> {
   timestampMs = NO_TIMESTAMP;
   timeDomain: TimeDomain = 'event';
   outputs: OperatorOutputs | null = null;
   readonly state: StateHandles<StateSpecs>;
   readonly timers = new UserTimers();
+  readonly operatorState: OperatorStateHandles<OperatorStateSpecs>;
   private readonly store: KeyedStateStore | null;
 
-  constructor(store: KeyedStateStore | null, specs: StateSpecs) {
+  constructor(store: KeyedStateStore | null, specs: StateSpecs, operatorState: OperatorStateHandles<OperatorStateSpecs> = {}) {
     this.store = store;
+    this.operatorState = operatorState;
     const nowMs = (): number => this.timers.currentProcessingTimeMs();
     this.state = Object.fromEntries(Object.entries(specs).map(([name, spec]) => {
       return [name, declareState(present(store, 'state is declared on keyed streams only'), name, spec, {}, nowMs)];
@@ -60,14 +67,21 @@ export abstract class Processing<U extends User> extends FunctionOperator<U> imp
   protected readonly collector: Collector<unknown>;
   protected readonly keys: ProcessKeys;
   private readonly timeless: Collector<unknown>;
+  private readonly operatorStates: OperatorStates;
+  private restored: readonly RestoredState[] = [];
 
   /** `own`: what a subclass has instead of a plain context. */
   constructor(name: string, user: U, keys: ProcessKeys, own?: { readonly context: RecordContext; readonly retainsOutput: boolean }) {
     super(name, user);
     this.keys = keys;
     const specs = Object.values(user.state ?? {});
-    this.retainsOutput = own?.retainsOutput === true || specs.some(sharesMutable);
-    this.context = own?.context ?? new RecordContext(keys.store, user.state ?? {});
+    const lists = Object.entries(user.operatorState ?? {});
+    this.retainsOutput = own?.retainsOutput === true || specs.some(sharesMutable) || lists.some(([, { type }]) => !type.immutable);
+    this.operatorStates = new OperatorStates({ operatorName: name, freezeValues: keys.freezeValues ?? false });
+    const handles = lists.map(([list, { kind, type }]) => {
+      return [list, this.operatorStates.list(list, type, kind === 'unionList' ? 'union' : 'list')];
+    });
+    this.context = own?.context ?? new RecordContext(keys.store, user.state ?? {}, Object.fromEntries(handles));
     this.collector = { emit: (value) => this.outputs.main.collect(value, this.context.timestampMs) };
     this.timeless = { emit: (value) => this.outputs.main.collect(value, NO_TIMESTAMP) };
   }
@@ -80,7 +94,25 @@ export abstract class Processing<U extends User> extends FunctionOperator<U> imp
   override open(context: OperatorContext): void | Promise<void> {
     this.context.timers.attach(context, this.user.onTimer !== undefined);
     context.timers?.fireTo(this);
+    const isRestored = this.restored.length > 0;
+    if (isRestored) this.operatorStates.restore(this.restored, context.runtime);
+    this.restored = [];
+    this.user.initializeState?.({ operatorState: this.context.operatorState, isRestored });
     return super.open(context);
+  }
+
+  snapshot(checkpointId: number): OperatorSnapshot {
+    this.user.snapshotState?.({ operatorState: this.context.operatorState, checkpointId });
+    return this.operatorStates.snapshot();
+  }
+
+  /** The parallelism by which it is dealt out is known in `open`. */
+  restore(states: readonly RestoredState[]): void {
+    this.restored = states;
+  }
+
+  checkpointComplete(checkpointId: number): void {
+    this.user.notifyCheckpointComplete?.(checkpointId);
   }
 
   onEvent(event: StreamEvent): void | 'more' {
@@ -117,7 +149,7 @@ export abstract class Processing<U extends User> extends FunctionOperator<U> imp
   }
 }
 
-type OneInput = ProcessFunction<unknown, unknown, unknown, StateSpecs>;
+type OneInput = ProcessFunction<unknown, unknown, unknown, StateSpecs, OperatorStateSpecs>;
 
 /** `process` on one stream. */
 export class ProcessOperator extends Processing<OneInput> {
@@ -130,7 +162,7 @@ export class ProcessOperator extends Processing<OneInput> {
   }
 }
 
-type TwoInputs = CoProcessFunction<unknown, unknown, unknown, unknown, StateSpecs>;
+type TwoInputs = CoProcessFunction<unknown, unknown, unknown, unknown, StateSpecs, OperatorStateSpecs>;
 
 /** `process` on two connected streams. */
 export class CoProcessOperator extends Processing<TwoInputs> {

@@ -15,6 +15,7 @@ import { ByteReader } from '../types/byte-reader.ts';
 import { ByteWriter } from '../types/byte-writer.ts';
 import type { ReadOnlyMapState } from '../graph/broadcast-functions.ts';
 import type { MapState } from '../graph/functions.ts';
+import type { OperatorList } from '../graph/operator-state-functions.ts';
 import { isSameSchema, schemaConflict, typeOfSchema } from '../types/schema-evolution.ts';
 import { t } from '../types/t.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
@@ -33,26 +34,32 @@ export interface FormerOperatorState {
   readonly bytes: Uint8Array;
 }
 
-/** A list of a subtask. The elements are the operator's own: they are not copied. */
-export interface OperatorListState<T> {
-  get(): readonly T[];
-  add(value: T): void;
-  update(values: Iterable<T>): void;
-}
-
-class ListOfOperator<T> implements OperatorListState<T> {
+class ListOfOperator<T> implements OperatorList<T> {
   elements: T[] = [];
+  private readonly stored: StoreValue;
+
+  constructor(stored: StoreValue) {
+    this.stored = stored;
+  }
 
   get(): readonly T[] {
     return this.elements;
   }
 
   add(value: T): void {
-    this.elements.push(value);
+    this.elements.push(this.stored(value) as T);
+  }
+
+  addAll(values: Iterable<T>): void {
+    for (const value of values) this.add(value);
   }
 
   update(values: Iterable<T>): void {
-    this.elements = [...values];
+    this.elements = Array.from(values, (value) => this.stored(value) as T);
+  }
+
+  clear(): void {
+    this.elements = [];
   }
 }
 
@@ -146,8 +153,9 @@ export class OperatorStates {
     this.place = place;
   }
 
-  list<T>(name: string, elementType: TypeDescriptor<T>, kind: 'list' | 'union' = 'list'): OperatorListState<T> {
-    const state = new ListOfOperator<T>();
+  list<T>(name: string, elementType: TypeDescriptor<T>, kind: 'list' | 'union' = 'list'): OperatorList<T> {
+    const options = { name, freeze: this.place.freezeValues, ownership: 'copied' } as const;
+    const state = new ListOfOperator<T>(storeValueOf(elementType as AnyType, options));
     this.states.push({
       name, kind, type: t.array(elementType as AnyType),
       get: () => state.elements,
@@ -183,14 +191,15 @@ export class OperatorStates {
   }
 
   /**
-   * Takes over the state of former subtasks: of its own when the parallelism is what it was, else of all, ascending. Throws
-   * STATE_INCOMPATIBLE naming the state.
+   * Takes over the state of former subtasks: of its own when the parallelism is what it was, else of all, ascending. Where there are
+   * union lists all of it comes also at the same parallelism. Throws STATE_INCOMPATIBLE naming the state.
    */
   restore(former: readonly FormerOperatorState[], subtask: { readonly subtaskIndex: number; readonly parallelism: number }): void {
     const all = former.map(({ bytes }) => this.read(bytes));
     const isSame = former.every(({ formerParallelism }) => formerParallelism === subtask.parallelism);
+    const own = isSame ? all.filter((_, i) => former[i]?.subtaskIndex === subtask.subtaskIndex) : all;
     for (const state of this.states) {
-      const found = all.flatMap((states) => states.filter(({ name }) => name === state.name));
+      const found = (state.kind === 'list' ? own : all).flatMap((states) => states.filter(({ name }) => name === state.name));
       if (found.length === 0) continue;
       if (state.kind === 'broadcast') {
         state.set(this.decode(state, found[0] as StoredState));
@@ -201,7 +210,7 @@ export class OperatorStates {
       state.set(isDealt ? elements.filter((_, k) => k % subtask.parallelism === subtask.subtaskIndex) : elements);
     }
     const declared = new Set(this.states.map(({ name }) => name));
-    const kept = isSame ? all.flat() : (all[0] ?? []).filter(({ kind }) => kind === 'broadcast');
+    const kept = isSame ? own.flat() : (all[0] ?? []).filter(({ kind }) => kind === 'broadcast');
     this.undeclared = kept.filter(({ name }) => !declared.has(name));
   }
 

@@ -40,6 +40,8 @@ export interface HarnessOperator {
   readonly operatorId: string;
   readonly operator: StreamOperator;
   readonly store: KeyedStateStore | null;
+  /** It takes the operator state of all subtasks. */
+  readonly hasUnionState: boolean;
 }
 
 const SLICE_SIZE_BYTES = 64 * 1024;
@@ -60,13 +62,13 @@ export async function snapshotOf({ operator, store }: HarnessOperator, checkpoin
 
 /** Before `open`. Throws STATE_INCOMPATIBLE naming operator and state. */
 export function restoreOperator(
-  { operatorId, operator, store }: HarnessOperator, snapshots: readonly HarnessSnapshot[], to: HarnessSubtask,
+  { operatorId, operator, store, hasUnionState }: HarnessOperator, snapshots: readonly HarnessSnapshot[], to: HarnessSubtask,
 ): void {
   const isSame = snapshots.every(({ parallelism }) => parallelism === to.parallelism);
   const former: RestoredState[] = [];
   for (const { subtaskIndex, parallelism, operators } of snapshots) {
     const state = operators[operatorId];
-    if (state?.operator && (!isSame || subtaskIndex === to.subtaskIndex)) {
+    if (state?.operator && (!isSame || hasUnionState || subtaskIndex === to.subtaskIndex)) {
       former.push({ subtaskIndex, formerParallelism: parallelism, bytes: state.operator });
     }
     if (state?.keyed) restoreKeyed(operator.name, store, state.keyed, to.keyGroups);

@@ -397,7 +397,8 @@ class HarnessChain {
         throw new ClusterError('UNSUPPORTED', 'the operator harness runs no sinks: test them in a MiniCluster');
       },
     });
-    this.hosted.push({ operatorId: node.operatorId, operator, store });
+    const hasUnionState = 'unionState' in node.spec.data;
+    this.hosted.push({ operatorId: node.operatorId, operator, store, hasUnionState });
     if (store === null) return operator;
     const timers = new HeapTimerService(store, key?.type ?? null);
     store.attachTimers(timers);
