@@ -169,9 +169,22 @@ function stateNames(state: f.StateSpecs | undefined, isKeyed: boolean): readonly
   return names;
 }
 
-function requireKeyForTimers(fn: { readonly onTimer?: unknown }, isKeyed: boolean): void {
-  if (fn.onTimer === undefined || isKeyed) return;
-  throw planError('onTimer is declared on a stream that is not keyed: timers belong to a key; call keyBy(…) before process(…)');
+function requireKeyForTimers(fn: object, isKeyed: boolean): void {
+  const onTimer: unknown = Reflect.get(fn, 'onTimer');
+  if (onTimer !== undefined && !isKeyed) {
+    throw planError('onTimer is declared on a stream that is not keyed: timers belong to a key; call keyBy(…) before process(…)');
+  }
+  if (onTimer !== undefined || !isKeyed) return;
+  const setter = TIMER_SETTERS.find((name) => setsTimer(Reflect.get(fn, name)));
+  if (setter !== undefined) throw planError(`${setter}(…) sets a timer, but the function has no method onTimer(…) that would be called`);
+}
+
+/** The methods of process functions that get records. */
+const TIMER_SETTERS = ['process', 'process1', 'process2'];
+
+/** By the text of the method: a timer that is set elsewhere is found when it is set, by operators/user-timers.ts. */
+function setsTimer(method: unknown): boolean {
+  return typeof method === 'function' && /\bregister(?:Event|Processing)TimeTimer\s*\(/.test(Function.prototype.toString.call(method));
 }
 
 /** The functions of an input with their names, bound to their object, and `open` and `close` where there are any. */

@@ -373,6 +373,8 @@ export interface Source<T, S extends SourceSplit = SourceSplit> {
 export interface SinkWriter<T, Committable extends JsonValue = JsonValue, State extends JsonValue = JsonValue> {
   /** Synchronous: buffers or writes. A writer that needs room returns a promise; input waits for it. */
   write(value: T, timestampMs: number): void | Promise<void>;
+  /** No record with an event time up to this will follow. Synchronous, in order with the records. */
+  writeWatermark?(timestampMs: number): void;
   /** Everything written so far must reach the outside before it resolves. Also called as each barrier passes. */
   flush(endOfInput: boolean): void | Promise<void>;
   /**

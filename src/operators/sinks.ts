@@ -139,6 +139,7 @@ export class SinkOperator implements StreamOperator {
   }
 
   onEvent(event: StreamEvent): void | 'more' {
+    if (event.kind === 'watermark') this.writer?.writeWatermark?.(event.timestampMs);
     if (event.kind !== 'barrier' && event.kind !== 'end') return undefined;
     if (this.preparing !== event) {
       this.preparing = event;

@@ -1,6 +1,7 @@
 /** Mistakes in a build function: each is refused with the code PLAN_INVALID or PROGRAM_INVALID and a message that says what to do. */
 import test, { type ExecutionContext } from 'ava';
 import { StreamExecutionEnvironment, job, outputTag, state, t as types } from '../../src/index.ts';
+import type { ProcessContext } from '../../src/index.ts';
 import { buildProgram } from '../../src/graph/program.ts';
 import { ClusterError } from '../../src/protocol/errors.ts';
 import { graphOf } from './build.ts';
@@ -162,4 +163,12 @@ test('execute inside a job is refused', async (t) => {
     pending.catch(() => undefined);
   });
   await t.throwsAsync(pending, { instanceOf: ClusterError, message: /not for build functions/ });
+});
+
+test('a function that sets timers and has no onTimer is refused where it is applied', (t) => {
+  const setting = { process: (n: number, { timers }: ProcessContext<number, Record<never, never>>) => timers.registerEventTimeTimer(n) };
+  const program = job({ name: 'timers' }, (env) => void env.fromElements(1).keyBy((n) => n).process(setting).discard());
+  t.throws(() => program.build({ args: {}, configuration: {} }), {
+    code: 'PLAN_INVALID', message: /process\(…\) sets a timer, but the function has no method onTimer.*plan-errors\.test/,
+  });
 });

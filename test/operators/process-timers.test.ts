@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import test from 'ava';
 import { MAX_WATERMARK, NO_TIMESTAMP, outputTag, state, t as types } from '../../src/index.ts';
-import type { DataStream, OnTimerContext, ProcessContext, StateSpecs } from '../../src/index.ts';
+import type { DataStream, OnTimerContext, ProcessContext, StateSpecs, Timers } from '../../src/index.ts';
 import type { KeySpec } from '../../src/graph/operator-spec.ts';
 import type { StreamEvent } from '../../src/exchange/contract.ts';
 import type { Segment } from '../../src/task/chain.ts';
@@ -168,9 +168,11 @@ for (const codegen of ['on', 'off'] as const) {
     });
   });
 
+  const register = (timers: Timers, timestampMs: number): void => timers.registerProcessingTimeTimer(timestampMs);
+
   test(`a timer that nobody receives and a time that is none are errors, codegen ${codegen}`, async (t) => {
     const harness = await OperatorHarness.open((numbers: DataStream<number>) => numbers.keyBy((n) => n).process({
-      process: (n, { timers }) => timers.registerProcessingTimeTimer(n),
+      process: (n, { timers }) => register(timers, n),
     }), { codegen });
     const other = await OperatorHarness.open((numbers: DataStream<number>) => numbers.keyBy(() => 1).process({
       process: (n, { timers }) => timers.registerEventTimeTimer(n),

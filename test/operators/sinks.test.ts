@@ -31,6 +31,19 @@ class SlowWriter implements SinkWriter<unknown> {
 }
 
 for (const mode of ['generated', 'interpreted'] as const) {
+  test(`a sink hears of watermarks behind the records that came before them, ${mode}`, async (t) => {
+    const writer = Object.assign(new SlowWriter(), { writeWatermark: (timestampMs: number) => void writer.notes.push(`watermark ${timestampMs}`) });
+    const driver = new OperatorDriver([node(2, custom)], [], { mode, sinkWriter: writer });
+    await driver.open();
+    await driver.run([1, 2], { batchSize: 3 });
+    await driver.event({ kind: 'watermark', timestampMs: 7 });
+    await driver.run([3], { batchSize: 3 });
+    await driver.event({ kind: 'end' });
+    await driver.settle();
+    await driver.close();
+    t.deepEqual(writer.notes, [1, 2, 'watermark 7', 3, 'flush true', 'close']);
+  });
+
   test(`a sink that returns promises is given one record at a time, ${mode}`, async (t) => {
     const writer = new SlowWriter();
     const twice = node(1, { kind: 'flatMap', data: {}, user: { flatMap: (value, out) => { out.emit(value); out.emit(value); } } });
