@@ -273,9 +273,11 @@ export class CheckpointCoordinatorCore {
   private start(wanted: Wanted, now: Instant): CheckpointEffect[] {
     const plan = this.planNow(this.atEnd);
     const request = typeof wanted === 'string' ? null : wanted;
-    if (typeof plan === 'string') {
-      if (!request) return [{ kind: 'notStarted', reason: plan }];
-      return [{ kind: 'requestFailed', requestId: request.requestId, error: checkpointFault('notRunning', plan) }];
+    const refusal = typeof plan === 'string' ? plan : wanted === 'final' ? null : plan.refusal;
+    if (typeof plan === 'string' || refusal !== null) {
+      const reason = refusal ?? '';
+      if (!request) return [{ kind: 'notStarted', reason }];
+      return [{ kind: 'requestFailed', requestId: request.requestId, error: checkpointFault('notRunning', reason) }];
     }
     const { kind, stop, full } = request ?? { kind: 'checkpoint', stop: 'no', full: false };
     this.isStopping = stop !== 'no';

@@ -18,6 +18,8 @@ export interface CheckpointPlan {
   /** All that run. */
   readonly toAcknowledge: readonly Execution[];
   readonly finished: readonly Execution[];
+  /** Why only the last checkpoint of the job may be taken; null: any may. */
+  readonly refusal: string | null;
 }
 
 /** What Flink says when a checkpoint cannot begin. */
@@ -33,7 +35,22 @@ export function checkpointPlanOf(
   if (running.length === 0 || running.length + finished.length < executions.length) return NOT_ALL_RUNNING;
   if (finished.length > 0 && !afterTasksFinish) return TASKS_FINISHED;
   const isWhole = finished.length === 0 && atEnd.size === 0;
-  return { toTrigger: isWhole ? sourcesOf(jobGraph, running) : headsOf(jobGraph, running, atEnd), toAcknowledge: running, finished };
+  const toTrigger = isWhole ? sourcesOf(jobGraph, running) : headsOf(jobGraph, running, atEnd);
+  return { toTrigger, toAcknowledge: running, finished, refusal: partlyFinishedUnion(jobGraph, finished) };
+}
+
+/**
+ * Union lists of subtasks that are gone would be missing in what the others are restored with. Unlike Flink, which fails such a
+ * checkpoint: it does not begin, and does not count as failed.
+ */
+function partlyFinishedUnion({ vertices }: JobGraph, finished: readonly Execution[]): string | null {
+  for (const { id, operators, parallelism } of finished.length === 0 ? [] : vertices) {
+    const union = operators.find(({ data }) => data['unionState'] === true);
+    const count = finished.filter(({ vertex }) => vertex.id === id).length;
+    if (union === undefined || count === 0 || count === parallelism) continue;
+    return `The vertex ${union.name} (id = ${id}) has used UnionListState, but part of its tasks are FINISHED.`;
+  }
+  return null;
 }
 
 function sourcesOf({ edges }: JobGraph, running: readonly Execution[]): Execution[] {

@@ -1,7 +1,6 @@
 /** From the acknowledgements of a checkpoint to its metadata. */
 import type { CheckpointMetadata, OperatorState } from '../checkpoint/checkpoint-metadata.ts';
 import type { ChainedOperator, JobGraph, JobVertex } from '../graph/job-graph.ts';
-import { ClusterError } from '../protocol/errors.ts';
 import type { OperatorId } from '../protocol/ids.ts';
 import type { JsonValue } from '../protocol/json.ts';
 import type { PendingCheckpoint } from './checkpoint-coordinator.core.ts';
@@ -27,20 +26,10 @@ function operatorState(vertex: JobVertex, operator: ChainedOperator, pending: Pe
     const kept = states.filter((state) => state.keyed.length > 0 || state.operator !== null);
     return kept.map((state) => ({ ...state, subtaskIndex, ...union }));
   });
-  const isPartlyFinished = finishedCount > 0 && finishedCount < vertex.parallelism;
-  if (isPartlyFinished && data['unionState'] === true) throw partlyFinished(vertex, name);
   return {
     operatorId, name, uid, parallelism: vertex.parallelism, maxParallelism: vertex.maxParallelism, coordinator, subtasks,
     finished: finishedCount === 0 ? 'none' : finishedCount === vertex.parallelism ? 'all' : 'some',
   };
-}
-
-/** The elements of subtasks that are gone would be missing in the union. Flink fails the checkpoint in the same words. */
-function partlyFinished({ id }: JobVertex, operatorName: string): ClusterError {
-  return new ClusterError(
-    'CHECKPOINT_FAILED',
-    `The vertex ${operatorName} (id = ${id}) has used UnionListState, but part of its tasks are FINISHED.`,
-  );
 }
 
 /** Sums over all tasks. */

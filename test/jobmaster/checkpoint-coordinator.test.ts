@@ -10,6 +10,7 @@ import {
 } from '../../src/jobmaster/checkpoint-coordinator.core.ts';
 import { checkpointPlanOf, type CheckpointPlan } from '../../src/jobmaster/checkpoint-plan.core.ts';
 import { ExecutionGraph } from '../../src/jobmaster/execution-graph.core.ts';
+import type { JsonObject } from '../../src/protocol/json.ts';
 import type { CheckpointMetrics } from '../../src/protocol/checkpoint.ts';
 import type { ExecutionAttemptId } from '../../src/protocol/ids.ts';
 import type { ExecutionState } from '../../src/protocol/states.ts';
@@ -25,12 +26,16 @@ const CADENCE: CheckpointCadence = { intervalMs: 100, timeoutMs: 1000, minPauseM
 /** A coordinator over two vertices of two and one subtasks; what it asks for happens when the test says so. */
 class World {
   readonly core: CheckpointCoordinatorCore;
-  readonly graph = new ExecutionGraph(lineGraph(1, [2, 1]), 'e', 0);
+  readonly graph: ExecutionGraph;
   readonly effects: CheckpointEffect[] = [];
   nowMs = 0;
   private round = 0;
 
-  constructor(cadence: Partial<CheckpointCadence> = {}) {
+  /** `data` of every operator. */
+  constructor(cadence: Partial<CheckpointCadence> = {}, data: JsonObject = {}) {
+    const jobGraph = lineGraph(1, [2, 1]);
+    const vertices = jobGraph.vertices.map((vertex) => ({ ...vertex, operators: vertex.operators.map((operator) => ({ ...operator, data })) }));
+    this.graph = new ExecutionGraph({ ...jobGraph, vertices }, 'e', 0);
     for (const execution of this.graph.executions()) {
       for (const state of ['SCHEDULED', 'DEPLOYING', 'INITIALIZING', 'RUNNING'] as const) this.graph.switchExecution(execution, state, 0);
     }
@@ -279,4 +284,18 @@ test('a barrier that stays with tasks at their end enters behind them', (t) => {
     world.ack(1, 2);
     t.deepEqual(world.ids('store'), [1]);
   }
+});
+
+test('while a part of the tasks with a union list is finished only the last checkpoint is taken, and none counts as failed', (t) => {
+  const world = new World({ tolerableFailures: 0 }, { unionState: true });
+  world.finish(0);
+  const refusals = [...world.due(), ...world.request('r')].flatMap((effect) => {
+    return effect.kind === 'notStarted' ? [effect.reason] : effect.kind === 'requestFailed' ? [effect.error.message] : [];
+  });
+  t.is(refusals.length, 2);
+  for (const refusal of refusals) t.regex(refusal, /has used UnionListState, but part of its tasks are FINISHED/);
+  t.deepEqual(world.ids('prepare'), []);
+  for (const subtask of [1, 2]) world.step({ kind: 'endOfData', attemptId: world.attempt(subtask).attemptId });
+  t.deepEqual(world.ids('prepare'), [1], 'the last one');
+  t.false(world.effects.some(({ kind }) => kind === 'failJob'));
 });
