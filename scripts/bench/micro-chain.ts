@@ -54,7 +54,7 @@ const interrupt = new Int32Array(1);
 const generated = generateSegment(segment(), interrupt, 'micro-chain');
 if (process.argv.includes('--text')) console.log(generated.text);
 const interpreted = interpretSegment(segment(), interrupt);
-for (const [name, batch] of [['generated', generated.batches[0]], ['interpreted', interpreted[0]]] as const) {
+for (const [name, batch] of [['generated', generated.batches[0]], ['interpreted', interpreted.batches[0]]] as const) {
   const rounds = Array.from({ length: ROUNDS }, () => millionsPerSecond(batch).toFixed(1));
   console.log(`${name.padEnd(12)} ${rounds.join('  ')} M records/s`);
 }

@@ -4,7 +4,7 @@
  */
 import type { RecordBatch } from '../graph/functions.ts';
 import type { ErrorInfo } from '../protocol/errors.ts';
-import type { BarrierEvent, StreamEvent } from './contract.ts';
+import type { BarrierEvent, DirectReceiver, StreamEvent } from './contract.ts';
 import type { InFlightPiece } from './in-flight.ts';
 
 /** The producer's end. Sets `OutputStatus.full` when no further record should be started. */
@@ -50,6 +50,8 @@ export interface Inlet {
   isRecorded(): boolean;
   /** Answers the sequence of the first buffer that was not kept; null: there are no buffers. */
   endRecording(): number | null;
+  /** See `InputGate.offer`; only within a slot. */
+  offer?(receiver: DirectReceiver | null): void;
   /** It will not be read for a while. */
   onPause(): void;
   close(): void;

@@ -99,6 +99,17 @@ export interface RecordWriter {
   readonly bytesOut: number;
 }
 
+/**
+ * Takes records straight from a producer that runs on the same thread, while nothing waits before them. Set
+ * between two records of the reader; the producer's call returns once the reader is done with the record.
+ */
+export interface DirectReceiver {
+  /** Never throws: what goes wrong is the reader's failure. False: this one was taken, and no further one is. */
+  accept(value: unknown, timestampMs: number): boolean;
+  /** The reader neither changes nor keeps records, so that it needs no copy of its own. */
+  readonly readsOnly: boolean;
+}
+
 /** What `InputGate.poll` found. */
 export type GateResult =
   /** `batch` holds records of one channel. */
@@ -141,6 +152,12 @@ export interface InputGate {
   isRecorded(channelIndex: number): boolean;
   /** The sequence of the first buffer that was not kept; null: the channel has no buffers. */
   endRecording(channelIndex: number): number | null;
+  /**
+   * Until the next `offer`, which is with null before anything else of the reader runs, records may go to
+   * `receiver`. Only a gate with a single channel, within the slot, takes it, and only while nothing waits there;
+   * after the first offer its producer waits for the next one, so offers go on until the end.
+   */
+  offer(receiver: DirectReceiver | null): void;
   /** A paused channel is not read (barrier alignment, two-input selection). */
   pause(channelIndex: number): void;
   resume(channelIndex: number): void;

@@ -8,7 +8,7 @@ import { assert } from '../base/assert.ts';
 import type { RecordBatch } from '../graph/functions.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { Inlet } from './channel.ts';
-import type { BarrierEvent, GateResult, InputGate, StreamEvent } from './contract.ts';
+import type { BarrierEvent, DirectReceiver, GateResult, InputGate, StreamEvent } from './contract.ts';
 import type { InFlightPiece } from './in-flight.ts';
 
 /** One channel of a gate, with its name for messages. */
@@ -79,6 +79,10 @@ export class FairInputGate implements InputGate {
 
   endRecording(channelIndex: number): number | null {
     return this.inlet(channelIndex).endRecording();
+  }
+
+  offer(receiver: DirectReceiver | null): void {
+    if (this.channelCount === 1 && this.endedCount === 0) this.inlets[0]?.offer?.(receiver);
   }
 
   pause(channelIndex: number): void {

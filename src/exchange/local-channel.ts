@@ -5,13 +5,17 @@
  *
  *     values[tail..head)  and, beside them, events with the position they stand at
  *
+ * A reader that has nothing in hand may lend itself to the writer: then `emit` runs the reader, and the queue
+ * stays empty. From its first offer on the queue takes nothing more until it is empty and the reader lent
+ * (its room is one record): WordCount's edge takes 25 to 35 ns a record less that way (Node 20).
+ *
  * The queue is `full` at `LOCAL_RECORDS_MAX`; what one emit call adds beyond that makes it grow, up to
  * `LOCAL_OVERDRAFT_RECORDS_MAX`.
  */
 import { NO_TIMESTAMP, type RecordBatch } from '../graph/functions.ts';
 import { ClusterError, errorFromInfo, type ErrorInfo } from '../protocol/errors.ts';
 import type { ChannelResult, Inlet, Outlet } from './channel.ts';
-import type { BarrierEvent, ChannelCodec, OutputStatus, StreamEvent } from './contract.ts';
+import type { BarrierEvent, ChannelCodec, DirectReceiver, OutputStatus, StreamEvent } from './contract.ts';
 import type { Doorbell } from './doorbell.ts';
 import type { InFlightPiece } from './in-flight.ts';
 import { LocalRecorder } from './local-recorder.ts';
@@ -37,6 +41,12 @@ export class LocalQueue {
   readonly events: PlacedEvent[] = [];
   /** A barrier that overtakes the queue, until the reader has heard of it. */
   announcement: BarrierEvent | null = null;
+  /** The reader itself, while it has nothing to do. Set only while the queue is empty. */
+  receiver: DirectReceiver | null = null;
+  /** The reader lends itself whenever the queue is empty. */
+  isLent = false;
+  /** The end is on its way: nothing follows. */
+  hasEnded = false;
   isReaderIdle = false;
   isReaderClosed = false;
   isWriterStarved = false;
@@ -91,27 +101,35 @@ export class LocalOutlet implements Outlet {
 
   emit(value: unknown, timestampMs: number): void {
     const queue = this.queue;
+    if (queue.receiver !== null) return this.handOver(queue.receiver, value, timestampMs);
     const inFlight = queue.head - queue.tail;
     if (inFlight > queue.mask) this.overdraw(inFlight);
     const index = queue.head & queue.mask;
     queue.values[index] = this.copy === null ? value : this.copy(value);
     queue.timestampsMs[index] = timestampMs;
     queue.head++;
-    if (inFlight + 1 >= LOCAL_RECORDS_MAX) this.options.status.full = true;
+    if (inFlight + 1 >= LOCAL_RECORDS_MAX || queue.isLent) this.options.status.full = true;
     if (queue.isReaderIdle) queue.wakeReader();
   }
 
   event(event: StreamEvent): void {
-    this.queue.events.push({ position: this.queue.head, event });
-    if (this.queue.isReaderIdle) this.queue.wakeReader();
+    const { queue } = this;
+    queue.receiver = null;
+    if (event.kind === 'end') {
+      queue.isLent = false;
+      queue.hasEnded = true;
+    }
+    queue.events.push({ position: queue.head, event });
+    if (queue.isReaderIdle) queue.wakeReader();
   }
 
   /** Records are visible at once. */
   flush(): void {}
 
   refresh(): boolean {
-    this.queue.isWriterStarved = this.queue.head - this.queue.tail >= LOCAL_RECORDS_MAX;
-    return !this.queue.isWriterStarved;
+    const { queue } = this;
+    queue.isWriterStarved = queue.isLent ? queue.receiver === null : queue.head - queue.tail >= LOCAL_RECORDS_MAX;
+    return !queue.isWriterStarved;
   }
 
   isDrained(): boolean {
@@ -137,8 +155,17 @@ export class LocalOutlet implements Outlet {
   close(cause: ErrorInfo | null): void {
     if (this.queue.isWriterClosed) return;
     this.queue.isWriterClosed = true;
+    this.queue.receiver = null;
     this.queue.cause = cause;
     this.queue.wakeReader();
+  }
+
+  /** The first record since the reader's last turn makes it take one: it has outputs to flush. */
+  private handOver(receiver: DirectReceiver, value: unknown, timestampMs: number): void {
+    const { queue, copy } = this;
+    if (queue.isReaderIdle) queue.wakeReader();
+    const passed = copy === null || receiver.readsOnly ? value : copy(value);
+    if (!receiver.accept(passed, timestampMs)) queue.receiver = null;
   }
 
   private overdraw(inFlight: number): void {
@@ -184,6 +211,17 @@ export class LocalInlet implements Inlet {
     return 'event';
   }
 
+  offer(receiver: DirectReceiver | null): void {
+    const { queue } = this;
+    if (queue.isReaderClosed || queue.isWriterClosed || queue.hasEnded || this.recorder !== null) return;
+    queue.receiver = null;
+    if (receiver === null) return;
+    queue.isLent = true;
+    if (queue.head !== queue.tail || queue.events.length > 0) return;
+    queue.receiver = receiver;
+    this.feed();
+  }
+
   cause(): Error | null {
     return this.queue.cause === null ? null : errorFromInfo(this.queue.cause);
   }
@@ -195,6 +233,8 @@ export class LocalInlet implements Inlet {
   }
 
   record(checkpointId: number, keep: (piece: InFlightPiece) => void): void {
+    this.queue.receiver = null;
+    this.queue.isLent = false; // What is recorded passes through the queue.
     this.recorder = new LocalRecorder(this.queue, this.newCodec(), { id: checkpointId, keep });
     this.recorder.advance();
   }
@@ -209,12 +249,16 @@ export class LocalInlet implements Inlet {
   }
 
   onPause(): void {
+    this.queue.receiver = null;
+    this.queue.isLent = false;
     this.feed();
   }
 
   close(): void {
     const { queue } = this;
     queue.isReaderClosed = true;
+    queue.receiver = null;
+    queue.isLent = false;
     queue.tail = queue.head;
     queue.values = [];
     queue.timestampsMs = new Float64Array(LOCAL_RECORDS_MAX);
@@ -235,7 +279,7 @@ export class LocalInlet implements Inlet {
     }
     batch.length = length;
     queue.tail += length;
-    if (queue.isWriterStarved && (queue.head - queue.tail) * 2 <= LOCAL_RECORDS_MAX) this.feed();
+    if (queue.isWriterStarved && !queue.isLent && (queue.head - queue.tail) * 2 <= LOCAL_RECORDS_MAX) this.feed();
   }
 
   private feed(): void {

@@ -1,24 +1,25 @@
 /**
- * Rows by any key that can be hashed. A bucket has four words, so that most lookups read one cache line and
- * never the key itself:
+ * Rows by any key that can be hashed. Four words beside each row say most of its key, so that a lookup reads
+ * the bucket and these words, and rarely the key itself:
  *
- *     short text   row + 1 | chars 0-3 | chars 4-7 | chars 8-10 and the length      the words are the key
- *     other keys   row + 1 | hash      | 0         | OTHER                          keys[row] decides
+ *     short text   chars 0-3 | chars 4-7 | chars 8-10 and the length      the words are the key
+ *     other keys   hash      | 0         | OTHER                          keys[row] decides
  *
  * Short text is a string of up to 11 characters below 256. Its words say which string it is, so equal words
  * need no comparison, and two words of unequal strings differ.
  *
- * Counting words, 50 k distinct, strings fresh from `split`: 70 ns a word against 135 with hash and key in
- * columns of their own, where each lookup of a rare word missed the cache four times (Node 20, AMD EPYC
- * with 1 MiB L2 a core; scripts/bench/micro-state.ts).
+ * Keys that come often come early, so their words lie together at the low rows: with the words in the buckets
+ * each frequent key kept a cache line of its own, in a table of four times the size. Counting words with their
+ * garbage, 50 k distinct: 122 ns a word against 142, and 200 with `Map` (Node 20, AMD EPYC with 1 MiB L2 a core).
  */
 import type { KeyHash } from '../graph/key-hash.ts';
-import { GOLDEN, MOVED, NO_ROW, RowIndex, VACANT } from './row-index.ts';
+import { GOLDEN, NO_ROW, ROWS_INITIAL, RowIndex, VACANT } from './row-index.ts';
 
 /** Equality of keys that have equal hashes; null means `===`. */
 export type KeyEquals = ((a: unknown, b: unknown) => boolean) | null;
 
-const BUCKET_WORDS = 4;
+/** Of a row; the fourth is spare, so that no row's words lie on two cache lines. */
+const WORDS = 4;
 const SHORT_LENGTH_MAX = 11;
 const CHARACTER_MAX = 0xff;
 /** Third word of keys that are not short text: its low byte is no length of one. */
@@ -29,6 +30,7 @@ export class HashedRowIndex extends RowIndex {
   private readonly hash: KeyHash;
   private readonly equals: KeyEquals;
   private readonly keys: unknown[] = [];
+  private words = new Int32Array(WORDS * ROWS_INITIAL);
   /** The words of the key that `read` saw last. */
   private word0 = 0;
   private word1 = 0;
@@ -36,7 +38,7 @@ export class HashedRowIndex extends RowIndex {
 
   /** `hash` and `equals` are asked about keys that are not short text. */
   constructor(hash: KeyHash, equals: KeyEquals) {
-    super(BUCKET_WORDS);
+    super();
     this.hash = hash;
     this.equals = equals;
   }
@@ -45,19 +47,21 @@ export class HashedRowIndex extends RowIndex {
   find(key: unknown): number {
     this.read(key);
     const spread = spreadOf(this.word0, this.word1, this.word2);
-    const row = this.probe(this.buckets, spread >>> this.shift, key);
+    const row = this.probe(this.buckets, this.shift, spread, key);
     if (row !== NO_ROW || this.retiring === null) return row;
-    return this.probe(this.retiring, spread >>> (this.shift + 1), key);
+    return this.probe(this.retiring, this.shift + 1, spread, key);
   }
 
   /** Enters `key`, which is not present, at a free row: the lowest never used, or one given back. */
   add(key: unknown, row: number): void {
+    this.read(key);
+    if (WORDS * row >= this.words.length) this.growWords();
+    const place = WORDS * row;
+    this.words[place] = this.word0;
+    this.words[place + 1] = this.word1;
+    this.words[place + 2] = this.word2;
     this.keys[row] = key;
-    const position = this.addRow(row);
-    this.read(key); // Adding has moved other keys.
-    this.buckets[position + 1] = this.word0;
-    this.buckets[position + 2] = this.word1;
-    this.buckets[position + 3] = this.word2;
+    this.addRow(row);
   }
 
   remove(row: number): void {
@@ -70,23 +74,30 @@ export class HashedRowIndex extends RowIndex {
   }
 
   protected override spreadAt(row: number): number {
-    this.read(this.keys[row]);
-    return spreadOf(this.word0, this.word1, this.word2);
+    const { words } = this;
+    const place = WORDS * row;
+    return spreadOf(words[place] as number, words[place + 1] as number, words[place + 2] as number);
   }
 
-  protected override spreadIn(buckets: Int32Array, position: number): number {
-    return spreadOf(buckets[position + 1] as number, buckets[position + 2] as number, buckets[position + 3] as number);
-  }
-
-  private probe(buckets: Int32Array, homeBucket: number, key: unknown): number {
-    const { word0, word1, word2 } = this;
+  private probe(buckets: Int32Array, shift: number, spread: number, key: unknown): number {
+    const { word0, word1, word2, words } = this;
     const mask = buckets.length - 1;
-    for (let position = homeBucket * BUCKET_WORDS; ; position = (position + BUCKET_WORDS) & mask) {
-      const entry = buckets[position] as number;
+    const tag = spread << (32 - shift);
+    for (let bucket = spread >>> shift; ; bucket = (bucket + 1) & mask) {
+      const entry = buckets[bucket] as number;
       if (entry === VACANT) return NO_ROW;
-      if (buckets[position + 1] !== word0 || buckets[position + 2] !== word1 || buckets[position + 3] !== word2) continue;
-      if (entry !== MOVED && (word2 !== OTHER || this.isKeyAt(entry - 1, key))) return entry - 1;
+      const row = (entry ^ tag) - 1;
+      if (row >>> 0 > mask >>> 1) continue;
+      const place = WORDS * row;
+      if (words[place] !== word0 || words[place + 1] !== word1 || words[place + 2] !== word2) continue;
+      if (word2 !== OTHER || this.isKeyAt(row, key)) return row;
     }
+  }
+
+  private growWords(): void {
+    const grown = new Int32Array(2 * this.words.length);
+    grown.set(this.words);
+    this.words = grown;
   }
 
   private isKeyAt(row: number, key: unknown): boolean {

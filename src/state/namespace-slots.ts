@@ -3,7 +3,7 @@
  * of a window by an array access. The slot of the selected namespace is looked up once per change of namespace.
  */
 import { VOID_NAMESPACE, type Namespace } from './namespace.ts';
-import { GOLDEN, NO_ROW, RowIndex, spreadOfNumber } from './row-index.ts';
+import { GOLDEN, NO_ROW, RowIndex, spreadOfNumber, VACANT } from './row-index.ts';
 
 /** No column has a value for the namespace. */
 export const NO_SLOT = NO_ROW;
@@ -18,9 +18,9 @@ class SlotIndex extends RowIndex {
 
   find(namespace: Namespace): number {
     const spread = spreadOf(namespace);
-    const slot = this.probe(this.buckets, spread >>> this.shift, namespace);
+    const slot = this.probe(this.buckets, this.shift, spread, namespace);
     if (slot !== NO_SLOT || this.retiring === null) return slot;
-    return this.probe(this.retiring, spread >>> (this.shift + 1), namespace);
+    return this.probe(this.retiring, this.shift + 1, spread, namespace);
   }
 
   add(namespace: Namespace, slot: number): void {
@@ -36,13 +36,16 @@ class SlotIndex extends RowIndex {
     return spreadOf(this.namespaces[slot] as Namespace);
   }
 
-  private probe(buckets: Int32Array, home: number, { startMs, endMs }: Namespace): number {
+  private probe(buckets: Int32Array, shift: number, spread: number, { startMs, endMs }: Namespace): number {
     const mask = buckets.length - 1;
-    for (let bucket = home; ; bucket = (bucket + 1) & mask) {
+    const tag = spread << (32 - shift);
+    for (let bucket = spread >>> shift; ; bucket = (bucket + 1) & mask) {
       const entry = buckets[bucket] as number;
-      if (entry === 0) return NO_SLOT;
-      const candidate = entry > 0 ? (this.namespaces[entry - 1] as Namespace) : VOID_NAMESPACE;
-      if (entry > 0 && candidate.startMs === startMs && candidate.endMs === endMs) return entry - 1;
+      if (entry === VACANT) return NO_SLOT;
+      const slot = (entry ^ tag) - 1;
+      if (slot >>> 0 > mask >>> 1) continue;
+      const candidate = this.namespaces[slot] as Namespace;
+      if (candidate.startMs === startMs && candidate.endMs === endMs) return slot;
     }
   }
 }

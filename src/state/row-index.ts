@@ -1,16 +1,21 @@
 /**
- * Key → row, by open addressing over an Int32Array. A bucket begins with `row + 1`, so 0 is vacant; a
- * subclass keeps keys in a column beside the table, by row, or in further words of the bucket. At most half
+ * Key → row, by open addressing over an Int32Array. A bucket holds `row + 1` in its low bits, so 0 is vacant,
+ * and a tag from the key's spread in the bits above; keys lie in columns beside the table, by row. At most half
  * of the buckets are taken, collisions go to the next bucket, and a removal closes the gap, so a table never
  * collects tombstones.
  *
- *     spread(key) ──top bits──► buckets [ 0 | 7 | 0 | 3 | … ] ──► keys[6] = key?
+ *     spread(key) ──top bits──► buckets [ 0 | tag·7 | 0 | tag·3 | … ] ──► keys[6] = key?
+ *                 └─low bits──► tag: a bucket of another key is passed over without a look at that key
+ *
+ * So a probe takes the tag it looks for from an entry, and has a row if that leaves less than half the table:
+ * `(entry ^ tag) - 1`. What has moved or is vacant never does.
  *
  * Growing is incremental: the former table retires and gives up a few buckets with each addition, so the
  * pause of one addition does not grow with the table (measured with 4 M keys: worst addition 9 ms, the
  * copy of the key column; rehashing at once took 260 ms. Node 20, scripts/bench/micro-state.ts).
  *
- * Invariants (test/state/row-index.test.ts): a row is in exactly one of the two tables; rows never move.
+ * Invariants (test/state/row-index.test.ts): a row is in exactly one of the two tables; rows never move; a row
+ * is below half the number of buckets, so that `row + 1` fits below the tag.
  * Source: Knuth, TAOCP 6.4 (linear probing, algorithm R).
  */
 import { assert } from '../base/assert.ts';
@@ -27,62 +32,50 @@ const BUCKETS_MAX_LOG2 = 30;
 const BUCKETS_MOVED_PER_ADDITION = 8;
 export const VACANT = 0;
 /** In a retiring table only: the row has moved to the current one, or was removed. */
-export const MOVED = -1;
+const MOVED = -1;
 /** 2^32 / golden ratio: Fibonacci hashing scatters runs of equal low or high bits. */
 export const GOLDEN = 0x9e3779b1;
 
-/** The table without the keys. Positions are indices of Int32s, at the start of a bucket. */
+/** The table without the keys. */
 export abstract class RowIndex {
-  protected buckets: Int32Array;
-  /** `spread >>> shift` is a bucket of `buckets`. */
+  protected buckets = new Int32Array(1 << BUCKETS_INITIAL_LOG2);
+  /** `spread >>> shift` is a bucket of `buckets`, and the low `32 - shift` bits of an entry are its row. */
   protected shift = 32 - BUCKETS_INITIAL_LOG2;
   /** The former, half as long table while rows move out of it. */
   protected retiring: Int32Array | null = null;
-  private readonly width: number;
   private retiringCursor = 0;
   private rowCount = 0;
-
-  /** `width`: Int32s of a bucket, a power of two. */
-  constructor(width = 1) {
-    this.width = width;
-    this.buckets = new Int32Array(width << BUCKETS_INITIAL_LOG2);
-  }
 
   /** The spread of the key at `row`. */
   protected abstract spreadAt(row: number): number;
 
-  /** The spread of the key in a taken bucket. */
-  protected spreadIn(buckets: Int32Array, position: number): number {
-    return this.spreadAt((buckets[position] as number) - 1);
-  }
-
-  /** Enters a row whose key is not present. Answers the position of its bucket, whose other words are the caller's. */
-  protected addRow(row: number): number {
-    if (2 * ++this.rowCount * this.width > this.buckets.length) this.grow();
+  /** Enters a row whose key, already in its column, is not present. */
+  protected addRow(row: number): void {
+    if (2 * ++this.rowCount > this.buckets.length) this.grow();
+    assert(2 * row < this.buckets.length, 'the lowest rows are used first');
     if (this.retiring !== null) this.moveSome(this.retiring);
-    const position = this.vacancyFor(this.spreadAt(row));
-    this.buckets[position] = row + 1;
-    return position;
+    this.enter(row);
   }
 
   /** Takes out a row that is present. */
   protected removeRow(row: number): void {
     this.rowCount -= 1;
     const spread = this.spreadAt(row);
-    const position = this.positionOf(this.buckets, row, spread >>> this.shift);
-    if (position >= 0) return this.closeGap(position);
+    const bucket = bucketOf(this.buckets, this.shift, row, spread);
+    if (bucket >= 0) return this.closeGap(bucket);
     assert(this.retiring !== null, 'a row that is removed is in the table');
-    const former = this.positionOf(this.retiring, row, spread >>> (this.shift + 1));
+    const former = bucketOf(this.retiring, this.shift + 1, row, spread);
     assert(former >= 0, 'a row that is removed is in one of the two tables');
     this.retiring[former] = MOVED;
   }
 
-  private vacancyFor(spread: number): number {
-    const { buckets, width } = this;
+  private enter(row: number): void {
+    const { buckets, shift } = this;
+    const spread = this.spreadAt(row);
     const mask = buckets.length - 1;
-    let position = (spread >>> this.shift) * width;
-    while (buckets[position] !== VACANT) position = (position + width) & mask;
-    return position;
+    let bucket = spread >>> shift;
+    while (buckets[bucket] !== VACANT) bucket = (bucket + 1) & mask;
+    buckets[bucket] = (spread << (32 - shift)) | (row + 1);
   }
 
   private grow(): void {
@@ -95,13 +88,12 @@ export abstract class RowIndex {
   }
 
   private moveSome(retiring: Int32Array): void {
-    const { width } = this;
-    const end = Math.min(this.retiringCursor + BUCKETS_MOVED_PER_ADDITION * width, retiring.length);
-    for (let position = this.retiringCursor; position < end; position += width) {
-      if ((retiring[position] as number) <= VACANT) continue;
-      const vacancy = this.vacancyFor(this.spreadIn(retiring, position));
-      for (let word = 0; word < width; word++) this.buckets[vacancy + word] = retiring[position + word] as number;
-      retiring[position] = MOVED;
+    const end = Math.min(this.retiringCursor + BUCKETS_MOVED_PER_ADDITION, retiring.length);
+    for (let bucket = this.retiringCursor; bucket < end; bucket++) {
+      const entry = retiring[bucket] as number;
+      if (entry === VACANT || entry === MOVED) continue;
+      this.enter((entry & (retiring.length - 1)) - 1);
+      retiring[bucket] = MOVED;
     }
     this.retiringCursor = end;
     if (end === retiring.length) this.retiring = null;
@@ -109,27 +101,27 @@ export abstract class RowIndex {
 
   /** Shifts back what was pushed past `gap`, so that no search stops short of it. */
   private closeGap(gap: number): void {
-    const { buckets, width } = this;
+    const { buckets, shift } = this;
     const mask = buckets.length - 1;
     let vacancy = gap;
-    for (let position = (gap + width) & mask; buckets[position] !== VACANT; position = (position + width) & mask) {
-      const home = (this.spreadIn(buckets, position) >>> this.shift) * width;
-      if (((position - home) & mask) < ((position - vacancy) & mask)) continue;
-      for (let word = 0; word < width; word++) buckets[vacancy + word] = buckets[position + word] as number;
-      vacancy = position;
+    for (let bucket = (gap + 1) & mask; buckets[bucket] !== VACANT; bucket = (bucket + 1) & mask) {
+      const entry = buckets[bucket] as number;
+      const home = this.spreadAt((entry & mask) - 1) >>> shift;
+      if (((bucket - home) & mask) < ((bucket - vacancy) & mask)) continue;
+      buckets[vacancy] = entry;
+      vacancy = bucket;
     }
     buckets[vacancy] = VACANT;
   }
+}
 
-  /** The position of the bucket that holds `row`, or -1. */
-  private positionOf(buckets: Int32Array, row: number, homeBucket: number): number {
-    const mask = buckets.length - 1;
-    const { width } = this;
-    for (let position = homeBucket * width; buckets[position] !== VACANT; position = (position + width) & mask) {
-      if (buckets[position] === row + 1) return position;
-    }
-    return -1;
+/** The bucket that holds `row`, or -1. */
+function bucketOf(buckets: Int32Array, shift: number, row: number, spread: number): number {
+  const mask = buckets.length - 1;
+  for (let bucket = spread >>> shift; buckets[bucket] !== VACANT; bucket = (bucket + 1) & mask) {
+    if (buckets[bucket] !== MOVED && ((buckets[bucket] as number) & mask) === row + 1) return bucket;
   }
+  return -1;
 }
 
 const double = new Float64Array(1);
@@ -156,9 +148,9 @@ export class NumberRowIndex extends RowIndex {
   /** The row of `key`, or `NO_ROW`. NaN is never found. */
   find(key: number): number {
     const spread = spreadOfNumber(key);
-    const row = this.probe(this.buckets, spread >>> this.shift, key);
+    const row = this.probe(this.buckets, this.shift, spread, key);
     if (row !== NO_ROW || this.retiring === null) return row;
-    return this.probe(this.retiring, spread >>> (this.shift + 1), key);
+    return this.probe(this.retiring, this.shift + 1, spread, key);
   }
 
   /** Enters `key`, which is not present, at a free row. */
@@ -180,13 +172,15 @@ export class NumberRowIndex extends RowIndex {
     return spreadOfNumber(this.keys[row] as number);
   }
 
-  private probe(buckets: Int32Array, home: number, key: number): number {
+  private probe(buckets: Int32Array, shift: number, spread: number, key: number): number {
     const keys = this.keys;
     const mask = buckets.length - 1;
-    for (let bucket = home; ; bucket = (bucket + 1) & mask) {
+    const tag = spread << (32 - shift);
+    for (let bucket = spread >>> shift; ; bucket = (bucket + 1) & mask) {
       const entry = buckets[bucket] as number;
       if (entry === VACANT) return NO_ROW;
-      if (entry !== MOVED && keys[entry - 1] === key) return entry - 1;
+      const row = (entry ^ tag) - 1;
+      if (row >>> 0 <= mask >>> 1 && keys[row] === key) return row;
     }
   }
 }

@@ -31,6 +31,8 @@ export interface QueuedTimer {
 }
 
 /** Finds timers; a timer's slot is its row. */
+type WantedTimer = Pick<QueuedTimer, 'timestampMs' | 'key' | 'namespace'>;
+
 class TimerIndex extends RowIndex {
   private readonly hash: KeyHash;
   private readonly equals: ((a: unknown, b: unknown) => boolean) | null;
@@ -49,9 +51,9 @@ class TimerIndex extends RowIndex {
   }
 
   find(timestampMs: number, key: unknown, namespace: Namespace, spread: number): QueuedTimer | null {
-    const found = this.probe(this.buckets, spread >>> this.shift, { timestampMs, key, namespace });
+    const found = this.probe(this.buckets, this.shift, spread, { timestampMs, key, namespace });
     if (found !== null || this.retiring === null) return found;
-    return this.probe(this.retiring, spread >>> (this.shift + 1), { timestampMs, key, namespace });
+    return this.probe(this.retiring, this.shift + 1, spread, { timestampMs, key, namespace });
   }
 
   /** Only a timer that is not there. */
@@ -73,14 +75,16 @@ class TimerIndex extends RowIndex {
     return (this.timers[slot] as QueuedTimer).spread;
   }
 
-  private probe(buckets: Int32Array, home: number, wanted: Pick<QueuedTimer, 'timestampMs' | 'key' | 'namespace'>): QueuedTimer | null {
+  private probe(buckets: Int32Array, shift: number, spread: number, wanted: WantedTimer): QueuedTimer | null {
     const { timestampMs, key, namespace } = wanted;
     const mask = buckets.length - 1;
-    for (let bucket = home; ; bucket = (bucket + 1) & mask) {
+    const tag = spread << (32 - shift);
+    for (let bucket = spread >>> shift; ; bucket = (bucket + 1) & mask) {
       const entry = buckets[bucket] as number;
       if (entry === VACANT) return null;
-      if (entry < VACANT) continue;
-      const timer = this.timers[entry - 1] as QueuedTimer;
+      const slot = (entry ^ tag) - 1;
+      if (slot >>> 0 > mask >>> 1) continue;
+      const timer = this.timers[slot] as QueuedTimer;
       if (timer.timestampMs === timestampMs && this.isSameKey(timer.key, key) && isSame(timer.namespace, namespace)) return timer;
     }
   }

@@ -12,6 +12,7 @@
  *       }
  *       return to;
  *     }
+ *     function record(value, timestampMs) { … }        the same lines for one record
  *
  * Where an operator emits from several places, its consumers become a function of their own. The comment
  * `// operator n` in front of each operator's lines is how a stack trace finds the operator at fault.
@@ -20,17 +21,17 @@ import { CodeWriter } from '../base/code-writer.ts';
 import { stackFrames } from '../base/source-place.ts';
 import { operatorFailure } from '../operators/failure.ts';
 import type { OperatorCode, OperatorOutputs, Output, RecordVariables } from '../operators/operator.ts';
-import type { BatchFunction, ChainConsumer, ChainedNode, Segment } from './chain.ts';
+import type { BatchFunction, ChainConsumer, ChainedNode, RecordFunction, Segment, SegmentFunctions } from './chain.ts';
 import type { Interrupt } from './chain-interpreter.ts';
 
-type Collect = (value: unknown, timestampMs: number) => void;
 /** The error that names the operator at fault. */
 type Blame = (thrown: unknown) => unknown;
 
 /** What the generated text returns. */
 interface GeneratedModule {
   readonly batches: readonly BatchFunction[];
-  readonly functions: Readonly<Record<string, Collect>>;
+  readonly record: RecordFunction;
+  readonly functions: Readonly<Record<string, RecordFunction>>;
 }
 
 /** A function still to be written: the consumers that it hands a record to. */
@@ -40,8 +41,7 @@ interface PendingFunction {
 }
 
 /** A segment's functions, and the text they came from. */
-export interface GeneratedSegment {
-  readonly batches: readonly [BatchFunction, BatchFunction];
+export interface GeneratedSegment extends SegmentFunctions {
   readonly text: string;
 }
 
@@ -58,6 +58,8 @@ class SegmentGenerator {
   private readonly sourceName: string;
   private readonly pending: PendingFunction[] = [];
   private readonly declarations: string[] = [];
+  private operatorOfLine: readonly (number | null)[] = [];
+  private readonly blame: Blame = (thrown) => this.blamed(thrown);
   /** Functions over the consumers of one tag of a node. */
   private readonly collectors = new Map<ChainedNode, Map<string | null, string>>();
 
@@ -71,19 +73,19 @@ class SegmentGenerator {
   generate(): GeneratedSegment {
     this.writeBatch(0);
     if (this.segment.inputCount === 2) this.writeBatch(1);
+    this.writeRecord();
     for (const node of this.segment.nodes) this.requestSideOutputs(node);
     for (let next = this.pending.shift(); next !== undefined; next = this.pending.shift()) this.writeFunction(next);
     for (const declaration of this.declarations) this.code.line(declaration);
     const names = [...this.collectors.values()].flatMap((byTag) => [...byTag.values()]);
     const second = this.segment.inputCount === 2 ? 'batch1' : 'batch0';
-    this.code.line(`return { batches: [batch0, ${second}], functions: { ${names.join(', ')} } };`);
+    this.code.line(`return { batches: [batch0, ${second}], record, functions: { ${names.join(', ')} } };`);
     const module = this.code.build(this.sourceName) as GeneratedModule;
     const text = this.code.text();
-    const operatorOfLine = operatorsByLine(text);
-    const blame = (thrown: unknown) => this.blame(thrown, operatorOfLine);
-    this.link(module, blame);
-    const batches = module.batches.map((batch) => blaming(batch, blame)) as [BatchFunction, BatchFunction];
-    return { batches, text };
+    this.operatorOfLine = operatorsByLine(text);
+    this.link(module, this.blame);
+    const batches = module.batches.map((batch) => blaming(batch, this.blame)) as [BatchFunction, BatchFunction];
+    return { batches, record: module.record, text };
   }
 
   private writeBatch(inputIndex: 0 | 1): void {
@@ -95,6 +97,14 @@ class SegmentGenerator {
         this.code.line(`if (${this.status}.full || ${this.interrupt}[0] !== 0) return i + 1;`);
       });
       this.code.line('return to;');
+    });
+  }
+
+  /** The handler is in the text: called from outside, the function would cost another call per record. */
+  private writeRecord(): void {
+    this.code.block('function record(value, timestampMs)', () => {
+      this.code.block('try', () => this.writeConsumers(this.segment.entry, { value: 'value', timestampMs: 'timestampMs' }, 0));
+      this.code.block('catch (thrown)', () => this.code.line(`throw ${this.code.constant('blame', this.blame)}(thrown);`));
     });
   }
 
@@ -160,15 +170,15 @@ class SegmentGenerator {
   /** Operators that emit outside of the generated text get the generated functions as their outputs. */
   private link(module: GeneratedModule, blame: Blame): void {
     for (const [node, byTag] of this.collectors) {
-      const outputs = new Map([...byTag].map(([tag, name]) => [tag, blamingOutput(module.functions[name] as Collect, blame)]));
+      const outputs = new Map([...byTag].map(([tag, name]) => [tag, blamingOutput(module.functions[name] as RecordFunction, blame)]));
       const links: OperatorOutputs = { main: outputs.get(null) ?? { collect: () => undefined }, side: (tag) => outputs.get(tag) ?? null };
       node.operator.link(links);
     }
   }
 
-  private blame(thrown: unknown, operatorOfLine: readonly (number | null)[]): unknown {
+  private blamed(thrown: unknown): unknown {
     const line = generatedLine(thrown, this.sourceName);
-    return operatorFailure(line === null ? this.allNames() : this.nameAt(operatorOfLine[line] ?? null), thrown);
+    return operatorFailure(line === null ? this.allNames() : this.nameAt(this.operatorOfLine[line] ?? null), thrown);
   }
 
   private nameAt(index: number | null): string {
@@ -187,7 +197,7 @@ function mainConsumers(node: ChainedNode): readonly ChainConsumer[] {
 }
 
 /** An output that names the operator at fault downstream; who emits may be asked from outside of a batch. */
-function blamingOutput(collect: Collect, blame: Blame): Output {
+function blamingOutput(collect: RecordFunction, blame: Blame): Output {
   return {
     collect(value, timestampMs) {
       try {

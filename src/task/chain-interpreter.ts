@@ -4,15 +4,19 @@
  */
 import { blaming } from '../operators/failure.ts';
 import type { Output, OperatorOutputs, StreamOperator } from '../operators/operator.ts';
-import type { BatchFunction, ChainConsumer, Segment } from './chain.ts';
+import type { BatchFunction, ChainConsumer, Segment, SegmentFunctions } from './chain.ts';
 
 /** Stops a batch between two records when `[0]` is not 0: mail has come for the task. */
 export type Interrupt = Int32Array;
 
-/** Links the operators of a segment; answers its batch functions by input. */
-export function interpretSegment(segment: Segment, interrupt: Interrupt): readonly [BatchFunction, BatchFunction] {
+/** Links the operators of a segment; answers its functions. */
+export function interpretSegment(segment: Segment, interrupt: Interrupt): SegmentFunctions {
   for (const { operator, consumers } of segment.nodes) operator.link(outputsOf(consumers));
-  return [batchFunction(segment, interrupt, 0), batchFunction(segment, interrupt, 1)];
+  const entry = outputOf(segment.entry, 0);
+  return {
+    batches: [batchFunction(segment, interrupt, 0), batchFunction(segment, interrupt, 1)],
+    record: (value, timestampMs) => blaming(segment.origin, () => entry.collect(value, timestampMs)),
+  };
 }
 
 function batchFunction(segment: Segment, interrupt: Interrupt, inputIndex: 0 | 1): BatchFunction {

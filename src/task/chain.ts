@@ -26,6 +26,16 @@ export type Hop = (value: unknown) => unknown;
 /** Runs `values[from..to)`; answers the index of the first record it did not take. */
 export type BatchFunction = (values: readonly unknown[], timestampsMs: readonly number[], from: number, to: number) => number;
 
+/** Runs one record of input 0. */
+export type RecordFunction = (value: unknown, timestampMs: number) => void;
+
+/** How a segment is run. What they throw names the operator at fault. */
+export interface SegmentFunctions {
+  /** By input. */
+  readonly batches: readonly [BatchFunction, BatchFunction];
+  readonly record: RecordFunction;
+}
+
 /** One reader of an output. Exactly one of `operator` and `writer` is set. */
 export interface ChainConsumer {
   /** Side output it reads; null for the main output. */

@@ -7,7 +7,7 @@ import { NO_TIMESTAMP } from '../graph/functions.ts';
 import type { RecordBatch } from '../graph/functions.ts';
 import { BarrierAligner } from '../exchange/barrier-aligner.core.ts';
 import type { AlignerOutput } from '../exchange/barrier-aligner.core.ts';
-import type { BarrierEvent, InputGate, StreamEvent } from '../exchange/contract.ts';
+import type { BarrierEvent, DirectReceiver, InputGate, StreamEvent } from '../exchange/contract.ts';
 import type { CheckpointOptions } from '../protocol/checkpoint.ts';
 import { GateTime } from './gate-time.ts';
 import type { InputResult, RunnerInput } from './segment-runner.ts';
@@ -53,6 +53,10 @@ export class GateInput implements RunnerInput {
     if (result !== 'event') return result;
     this.pending = this.combine(this.gate.event);
     return this.pending.length > 0 ? this.takePending() : 'again';
+  }
+
+  offer(receiver: DirectReceiver | null): void {
+    if (receiver === null || this.pending.length === 0) this.gate.offer(receiver);
   }
 
   /** The JobManager asks for a checkpoint here, since all producers have finished. Between two records. */

@@ -1,5 +1,7 @@
 /**
- * Runs one segment: polls its input for a batch or an event, and works it off as far as there is room.
+ * Runs one segment: polls its input for a batch or an event, and works it off as far as there is room. While
+ * it has nothing in hand, and has been seen not to be slow, it lends itself to a producer in the same slot
+ * (direct-entry.ts); behind a slow one the queue fills, and its producer is seen as back-pressured.
  *
  *     step: no room ─► refresh ─► full            an event under way ─► pass it further
  *                                                 duties of operators ─► the next
@@ -10,13 +12,14 @@
  * user function still yields to its neighbours, and a fast one runs whole batches. Nothing else of the
  * segment runs while an event is under way.
  */
-import type { StreamEvent } from '../exchange/contract.ts';
+import type { DirectReceiver, StreamEvent } from '../exchange/contract.ts';
 import { NO_TIMESTAMP } from '../graph/functions.ts';
 import type { RecordBatch } from '../graph/functions.ts';
 import { operatorFailure } from '../operators/failure.ts';
 import type { BarrierPassage } from './barrier-passage.ts';
 import { refresh } from './chain.ts';
-import type { BatchFunction, Segment } from './chain.ts';
+import type { Segment, SegmentFunctions } from './chain.ts';
+import { DirectEntry } from './direct-entry.ts';
 import { EventPass } from './event-pass.ts';
 import type { Duty } from './segment-duties.ts';
 import type { EventWithin } from './source-watermarks.ts';
@@ -44,6 +47,8 @@ export interface RunnerInput {
   readonly event: StreamEvent | null;
   /** Events that belong within the records of the last `poll`, in order. */
   readonly within?: readonly EventWithin[] | undefined;
+  /** See `InputGate.offer`. */
+  offer?(receiver: DirectReceiver | null): void;
 }
 
 /** What a step did. `idle`: no input; `full`: no room. */
@@ -58,14 +63,17 @@ export function newBatch(): RecordBatch {
 /** One segment at work. */
 export class SegmentRunner {
   readonly segment: Segment;
-  recordsIn = 0;
-  private readonly batches: readonly [BatchFunction, BatchFunction];
+  private recordsRun = 0;
+  private readonly entry: DirectEntry;
+  private readonly batches: SegmentFunctions['batches'];
   private readonly input: RunnerInput;
   private readonly monotonicMs: () => number;
   private readonly batch = newBatch();
   /** `batch.values[next..length)` are still to be run. */
   private next = 0;
   private passedWithin = 0;
+  /** Records have been seen to take little time. Once told so, the channel waits for offers, so this stays. */
+  private isQuick = false;
   private stretch = STRETCH_INITIAL;
   private readonly pass: EventPass;
   private calls = CALLS_INITIAL;
@@ -74,16 +82,22 @@ export class SegmentRunner {
   /** `passage` null: barriers only pass. */
   constructor(
     segment: Segment,
-    batches: readonly [BatchFunction, BatchFunction],
+    functions: SegmentFunctions,
     input: RunnerInput,
     monotonicMs: () => number,
     passage: BarrierPassage | null = null,
   ) {
     this.segment = segment;
-    this.batches = batches;
+    this.batches = functions.batches;
     this.input = input;
     this.monotonicMs = monotonicMs;
     this.pass = new EventPass(segment, passage);
+    this.entry = new DirectEntry(segment, functions.record);
+  }
+
+  /** Records that an operator has had. */
+  get recordsIn(): number {
+    return this.recordsRun + this.entry.recordsIn;
   }
 
   /** The end has passed through the segment. */
@@ -97,6 +111,21 @@ export class SegmentRunner {
   }
 
   step(): StepResult {
+    this.input.offer?.(null);
+    const wasHanded = this.entry.settle();
+    const result = this.advance();
+    this.isQuick ||= this.stretch > STRETCH_INITIAL;
+    if (this.isQuick && this.input.offer !== undefined && this.isFree()) this.input.offer(this.entry);
+    return result === 'idle' && wasHanded ? 'ran' : result;
+  }
+
+  /** Nothing is under way, and there is room. */
+  private isFree(): boolean {
+    const { duties, status } = this.segment;
+    return this.next >= this.batch.length && this.pass.current === null && duties.isEmpty && !status.full && !this.ended;
+  }
+
+  private advance(): StepResult {
     if (this.segment.status.full && !refresh(this.segment)) return 'full';
     if (this.pass.current !== null) return this.passFurther(this.pass.current);
     if (this.ended) return 'ended';
@@ -130,7 +159,7 @@ export class SegmentRunner {
     const to = this.input.within?.[this.passedWithin]?.behind ?? batch.length;
     this.next = run(batch.values, batch.timestampsMs, next, Math.min(next + this.stretch, to));
     const tookMs = this.monotonicMs() - startedMs;
-    this.recordsIn += this.next - next;
+    this.recordsRun += this.next - next;
     if (tookMs > 2 * STRETCH_MS) this.stretch = Math.max(1, this.stretch >> 1);
     else if (tookMs < STRETCH_MS / 2 && this.stretch < BATCH_CAPACITY) this.stretch *= 2;
     return 'ran';

@@ -22,7 +22,7 @@ import { HeapTimerService } from '../state/timer-service.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import { TaskAccumulators } from './accumulators.ts';
 import { buildChain, isSource } from './chain.ts';
-import type { BatchFunction, Segment } from './chain.ts';
+import type { Segment, SegmentFunctions } from './chain.ts';
 import { generateSegment } from './chain-generator.ts';
 import { interpretSegment } from './chain-interpreter.ts';
 import type { Interrupt } from './chain-interpreter.ts';
@@ -86,7 +86,7 @@ export interface SubtaskParts {
   readonly settings: TaskSettings;
   readonly accumulators: TaskAccumulators;
   readonly metrics: UserMetrics;
-  readonly segments: readonly { readonly segment: Segment; readonly batches: readonly [BatchFunction, BatchFunction] }[];
+  readonly segments: readonly { readonly segment: Segment; readonly functions: SegmentFunctions }[];
   /** Exactly one of `source` and `gate` is set. */
   readonly source: SourcePart | null;
   readonly gate: GateInput | null;
@@ -147,7 +147,7 @@ class PartsBuilder {
       settings: this.settings,
       accumulators: this.accumulators,
       metrics: this.metrics,
-      segments: segments.map((segment, i) => ({ segment, batches: this.batches(segment, i) })),
+      segments: segments.map((segment, i) => ({ segment, functions: this.functions(segment, i) })),
       source: isSource(head) ? this.source(head) : null,
       gate: isSource(head) ? null : this.gate(),
       writers: this.writers,
@@ -162,10 +162,10 @@ class PartsBuilder {
     };
   }
 
-  private batches(segment: Segment, index: number): readonly [BatchFunction, BatchFunction] {
+  private functions(segment: Segment, index: number): SegmentFunctions {
     const { interrupt } = this.slot;
     if (!this.settings.codegen) return interpretSegment(segment, interrupt);
-    return generateSegment(segment, interrupt, `${this.task.deployment.attemptId}/segment-${index}`).batches;
+    return generateSegment(segment, interrupt, `${this.task.deployment.attemptId}/segment-${index}`);
   }
 
   private openingOrder(segments: readonly Segment[]): SubtaskParts['operators'] {

@@ -90,7 +90,7 @@ export class Subtask {
     const { clock } = this.around.ports;
     const nowMs = () => clock.monotonicMs();
     this.runners = this.parts.segments
-      .map(({ segment, batches }) => new SegmentRunner(segment, batches, segment.input ?? first, nowMs, this.checkpoints))
+      .map(({ segment, functions }) => new SegmentRunner(segment, functions, segment.input ?? first, nowMs, this.checkpoints))
       .toReversed();
     this.shares.book(clock.monotonicMs());
   }

@@ -418,9 +418,9 @@ class HarnessChain {
 
   private runner(segment: Segment, codegen: 'on' | 'off'): SegmentRunner {
     const interrupt = new Int32Array(1);
-    const batches =
-      codegen === 'on' ? generateSegment(segment, interrupt, `harness-${harnesses++}`).batches : interpretSegment(segment, interrupt);
-    return new SegmentRunner(segment, batches, segment.input ?? this.input, () => systemPorts.clock.monotonicMs());
+    const functions =
+      codegen === 'on' ? generateSegment(segment, interrupt, `harness-${harnesses++}`) : interpretSegment(segment, interrupt);
+    return new SegmentRunner(segment, functions, segment.input ?? this.input, () => systemPorts.clock.monotonicMs());
   }
 
   private runtimeContext(): RuntimeContext {

@@ -134,7 +134,7 @@ export class OperatorDriver {
       },
     });
     this.batches = this.segments.map((segment) =>
-      options.mode === 'generated' ? generateSegment(segment, this.interrupt, `test-${serial++}`).batches : interpretSegment(segment, this.interrupt));
+      options.mode === 'generated' ? generateSegment(segment, this.interrupt, `test-${serial++}`).batches : interpretSegment(segment, this.interrupt).batches);
   }
 
   async open(): Promise<void> {

@@ -205,7 +205,7 @@ test('a watermark from the far future fires 200 000 timers in stretches of about
     },
   };
   const none = () => 0;
-  const runner = new SegmentRunner(driver.segments[0] as Segment, [none, none], input, () => nowMs);
+  const runner = new SegmentRunner(driver.segments[0] as Segment, { batches: [none, none], record: none }, input, () => nowMs);
   let steps = 0;
   for (let before = 0; runner.step() === 'ran'; before = fired, steps++) t.true(fired - before <= 400, 'about 100 timers take a millisecond');
   t.is(fired, 200_000);

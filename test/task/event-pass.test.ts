@@ -56,6 +56,9 @@ function consumer(part: Partial<ChainConsumer>): ChainConsumer {
 const end: StreamEvent = { kind: 'end' };
 const watermark: StreamEvent = { kind: 'watermark', timestampMs: 1 };
 
+/** These inputs hand nothing over. */
+const unused = () => undefined;
+
 test('an event passes upstream before downstream, to each writer after the operator before it', (t) => {
   const tree = new Tree();
   const pass = new EventPass(tree.segment);
@@ -136,7 +139,7 @@ test('duties are done between two records, in order, and go on while they answer
     log.push(`record ${String(values[from])}`);
     return to;
   };
-  const runner = new SegmentRunner(segment, [run, run], new CountedInput(2), () => 0);
+  const runner = new SegmentRunner(segment, { batches: [run, run], record: unused }, new CountedInput(2), () => 0);
   runner.step();
   let left = 3;
   segment.duties.schedule(1, () => {
@@ -153,10 +156,10 @@ test('duties are done between two records, in order, and go on while they answer
 test('work that throws is named, and nothing is done after the end', (t) => {
   const { segment } = new Tree();
   const run = () => 0;
-  const runner = new SegmentRunner(segment, [run, run], new CountedInput(0), () => 0);
+  const runner = new SegmentRunner(segment, { batches: [run, run], record: unused }, new CountedInput(0), () => 0);
   segment.duties.schedule(3, () => { throw new Error('broken'); });
   t.throws(() => runner.step(), { message: /operator 'd' failed.*broken/ });
-  const ending = new SegmentRunner(new Tree().segment, [run, run], new CountedInput(0), () => 0);
+  const ending = new SegmentRunner(new Tree().segment, { batches: [run, run], record: unused }, new CountedInput(0), () => 0);
   while (ending.step() !== 'ended');
   ending.segment.duties.schedule(0, () => t.fail());
   t.is(ending.step(), 'ended');

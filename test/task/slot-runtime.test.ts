@@ -84,6 +84,24 @@ test('a slow function is seen at work in its first batch, and its producer as ba
   await running.until(() => running.finals.length === 2, 'both tasks end');
 });
 
+for (const codegen of ['on', 'off']) {
+  test(`a function that fails on its producer's stack fails its own task, codegen ${codegen}`, async (t) => {
+    const running = await start(t, (env) => {
+      env.fromSequence(1, 1_000_000).rebalance().map((n) => {
+        if (n === 500_000) throw new TypeError('half is too many');
+        return n;
+      }).name('counter of halves').discard();
+    }, { configuration: { 'pipeline.codegen': codegen } });
+    await running.until(() => running.finals.some(({ state }) => state === 'FAILED'), 'the task fails');
+    const failed = running.finals.find(({ state }) => state === 'FAILED');
+    t.regex(failed?.error?.message ?? '', /operator 'counter of halves' failed at .*: TypeError: half is too many/);
+    const consumer = running.attempts.find(({ task }) => task.inputs.length > 0)?.task.attemptId;
+    t.is(failed?.attemptId, consumer);
+    t.is(failed?.metrics.numRecordsIn, 499_999);
+    running.cancel();
+  });
+}
+
 test('collect delivers every record, print every line', async (t) => {
   const running = await start(t, (env) => {
     const numbers = env.fromElements(...Array.from({ length: 2000 }, (_, i) => i));

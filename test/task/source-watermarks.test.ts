@@ -81,7 +81,7 @@ class Bench {
       for (let i = from; i < to; i++) this.emitted.push(timestampsMs[i]);
       return to;
     };
-    this.runner = new SegmentRunner(segment, [run, run], this.input, () => 0);
+    this.runner = new SegmentRunner(segment, { batches: [run, run], record: () => undefined }, this.input, () => 0);
   }
 
   async start(...splitIds: string[]): Promise<this> {
