@@ -3,6 +3,7 @@
 # An environment variable wins over its key in the configuration file. Names and rules follow Apache
 # Flink's scripts, so that operators' habits and wrappers keep working.
 
+set +o posix # What bash is in when it is called `sh`.
 set -u
 
 # --- Where things are -------------------------------------------------------------------------------

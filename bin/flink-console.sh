@@ -2,6 +2,7 @@
 # Runs a process in the foreground, for containers and service managers.
 #   flink-console.sh (standalonesession|taskexecutor) [args]
 
+[ -n "${BASH_VERSION-}" ] || exec bash -- "$0" "$@" # As in: sh start-cluster.sh
 self=$(readlink -f -- "${BASH_SOURCE[0]}")
 . "${self%/*}/config.sh"
 . "${self%/*}/daemons.sh"

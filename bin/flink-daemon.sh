@@ -2,6 +2,7 @@
 # Starts and stops a process in the background.
 #   flink-daemon.sh (start|stop|stop-all) (standalonesession|taskexecutor) [args]
 
+[ -n "${BASH_VERSION-}" ] || exec bash -- "$0" "$@" # As in: sh start-cluster.sh
 self=$(readlink -f -- "${BASH_SOURCE[0]}")
 . "${self%/*}/config.sh"
 . "${self%/*}/daemons.sh"

@@ -4,6 +4,7 @@
 # Unlike Flink: a second cluster with the same configuration is refused, instead of a JobManager that dies
 # of the taken port and TaskManagers that nobody counts.
 
+[ -n "${BASH_VERSION-}" ] || exec bash -- "$0" "$@" # As in: sh start-cluster.sh
 self=$(readlink -f -- "${BASH_SOURCE[0]}")
 . "${self%/*}/config.sh"
 . "${self%/*}/daemons.sh"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Stops the TaskManagers of conf/workers, then the JobManagers of conf/masters.
 
+[ -n "${BASH_VERSION-}" ] || exec bash -- "$0" "$@" # As in: sh start-cluster.sh
 self=$(readlink -f -- "${BASH_SOURCE[0]}")
 . "${self%/*}/config.sh"
 . "${self%/*}/daemons.sh"

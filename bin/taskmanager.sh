@@ -3,6 +3,7 @@
 
 USAGE="Usage: taskmanager.sh (start|start-foreground|stop|stop-all) [args]"
 
+[ -n "${BASH_VERSION-}" ] || exec bash -- "$0" "$@" # As in: sh start-cluster.sh
 self=$(readlink -f -- "${BASH_SOURCE[0]}")
 . "${self%/*}/config.sh"
 

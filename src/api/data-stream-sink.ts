@@ -39,7 +39,7 @@ export class DataStreamSink {
 
   /** Subtasks of different groups never share a slot. */
   slotSharingGroup(group: string): this {
-    this.draft.slotSharingGroup = group;
+    settings.setSlotSharingGroup(this.draft, group);
     return this;
   }
 

@@ -33,6 +33,8 @@ import type { WatermarkStrategy } from './watermark-strategy.ts';
 import { allInput, countWindows, keyedInput } from './window-inputs.ts';
 import { WindowedStream, type AllWindowedStream } from './windowed-stream.ts';
 
+/** Flink's name of a sink that has none. */
+const UNNAMED = 'Unnamed';
 /** Why there is no `iterate`. */
 const ITERATE_REFUSED =
   'iterate() is not supported: records on a feedback edge are in no checkpoint, so a failure would lose them (Flink removed it in 2.0). ' +
@@ -267,7 +269,7 @@ export class DataStream<T> {
 
   private addSink(name: string, spec: OperatorSpec): DataStreamSink {
     const { builder } = this.environment;
-    return new DataStreamSink(builder, builder.add({ spec, name: `Sink: ${name}`, inputs: [this.outlets], keys: [this.key] }));
+    return new DataStreamSink(builder, builder.add({ spec, name: `Sink: ${name || UNNAMED}`, inputs: [this.outlets], keys: [this.key] }));
   }
 }
 
@@ -307,7 +309,7 @@ export class SingleOutputStream<T> extends DataStream<T> {
 
   /** Subtasks of different groups never share a slot. Default: the group of the inputs. */
   slotSharingGroup(group: string): this {
-    this.operator.slotSharingGroup = group;
+    settings.setSlotSharingGroup(this.operator, group);
     return this;
   }
 

@@ -20,6 +20,14 @@ export function setParallelism(draft: OperatorDraft, parallelism: number): void 
   draft.parallelism = parallelism;
 }
 
+/** Throws PLAN_INVALID for a name that is no text, or an empty one: in the plan it would look like none. */
+export function setSlotSharingGroup(draft: OperatorDraft, group: string): void {
+  if (typeof group !== 'string' || group === '') {
+    throw planError(`the slot sharing group of '${draft.name}' must be a text that is not empty, not ${JSON.stringify(group)}`);
+  }
+  draft.slotSharingGroup = group;
+}
+
 /** Throws PLAN_INVALID outside 1..32768. */
 export function setMaxParallelism(draft: OperatorDraft, maxParallelism: number): void {
   checkParallelism(`the max parallelism of '${draft.name}'`, maxParallelism);

@@ -57,6 +57,8 @@ export class TextFileReader implements SourceReader<unknown, FileSplit> {
   private blockPosition = 0;
   private linesTaken = 0;
   private invalidLines: Counter | null = null;
+  /** The file of the last warning: one is enough for each. */
+  private warnedPath: string | null = null;
 
   constructor(options: { readonly lineSizeBytesMax: number }, context: ReaderContext, files: FileSystems) {
     this.context = context;
@@ -211,10 +213,20 @@ export class TextFileReader implements SourceReader<unknown, FileSplit> {
     this.carriedSizeBytes = 0;
     if (bytes.length > this.blockSizeBytes) this.checkLineSize(bytes.length - lineEndSize(bytes), offsetBytes);
     const ascii = isAscii(bytes);
-    if (!ascii && !isUtf8(bytes)) this.invalidLines?.inc(countInvalidLines(bytes));
+    if (!ascii && !isUtf8(bytes)) this.countInvalid(bytes, chunk.split.path, offsetBytes);
     this.block = { text: bytes.toString(ascii ? 'latin1' : 'utf8'), bytes, offsetBytes };
     this.blockPosition = 0;
     this.linesTaken = 0;
+  }
+
+  private countInvalid(bytes: Buffer, path: string, offsetBytes: number): void {
+    this.invalidLines?.inc(countInvalidLines(bytes));
+    if (this.warnedPath === path) return;
+    this.warnedPath = path;
+    this.context.log.warn(
+      `${path}: there are bytes that are not UTF-8 in the lines from byte ${offsetBytes} on. They are read as U+FFFD, ` +
+        'and their lines are counted as numInvalidUtf8Lines. Is it a text file, in this encoding?',
+    );
   }
 
   private checkLineSize(sizeBytes: number, offsetBytes: number): void {

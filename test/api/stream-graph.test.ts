@@ -129,6 +129,16 @@ test('a source that nothing reads is no part of the program', (t) => {
   t.deepEqual(graph.nodes.map((node) => node.name), ['Source: Collection Source', 'Sink: Print to Std. Out']);
 });
 
+test('a sink without a name is Unnamed, and a slot sharing group without one is refused', (t) => {
+  const open = () => ({ write: () => undefined, flush: () => undefined, close: () => undefined });
+  const graph = graphOf((env) => void env.fromElements(1).sinkTo({ name: '', createWriter: open }));
+  t.is(graph.nodes.at(-1)?.name, 'Sink: Unnamed');
+  for (const group of ['', 7 as unknown as string]) {
+    const error = t.throws(() => graphOf((env) => void env.fromElements(1).map((n) => n).slotSharingGroup(group).print()));
+    t.regex(error.message, /^the slot sharing group of 'Map' must be a text that is not empty, not (""|7)/);
+  }
+});
+
 test('what the program configures overlays the submission', (t) => {
   const job = jobOf((env) => {
     env.setBufferTimeout('20 ms').disableOperatorChaining();

@@ -87,6 +87,8 @@ test('bytes that are not UTF-8 are replaced and their lines counted', async (t) 
   const lines = await readAll(reader, [split(await file(t, bytes), 0, bytes.length)]);
   t.deepEqual(lines, ['good', '\ufffd\ufffd', '\ufffd', 'ä']);
   t.is(context.counts.get('numInvalidUtf8Lines'), 2);
+  t.is(context.lines.length, 1, 'one warning a file');
+  t.regex(context.lines[0] ?? '', /: there are bytes that are not UTF-8 in the lines from byte 0 on\. .*Is it a text file/);
 });
 
 test('a binary file is read as lines of replaced characters, or refused for its line length', async (t) => {

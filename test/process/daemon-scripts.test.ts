@@ -8,7 +8,7 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { install, isAlive, type Installation, type Outcome } from './installation.ts';
+import { HOME, install, isAlive, type Installation, type Outcome } from './installation.ts';
 
 const host = hostname();
 
@@ -67,6 +67,19 @@ test('start-cluster.sh starts a JobManager and the TaskManagers of workers, stop
   );
   for (const pid of [jobManager, first, second]) t.false(await isAlive(pid));
   t.false(existsSync(installation.pidFile('taskexecutor')));
+});
+
+test('the scripts may be given to sh, whatever shell that is', async (t) => {
+  const { installation, run } = await scripts(t);
+  for (const shell of [['sh'], ['bash', '--posix']]) {
+    const [command, ...args] = ['/usr/bin/env', ...shell];
+    const started = await run(command, [...args, join(HOME, 'bin/start-cluster.sh')]);
+    t.deepEqual([started.code, started.error], [0, ''], shell.join(' '));
+    t.is((await installation.pids('taskexecutor')).length, 1);
+    const stopped = await run(command, [...args, join(HOME, 'bin/stop-cluster.sh')]);
+    t.deepEqual([stopped.code, stopped.error], [0, '']);
+    t.is((await installation.pids('taskexecutor')).length, 0);
+  }
 });
 
 test('instances of a host have numbered log files, and stop ends the last one', async (t) => {
