@@ -2,6 +2,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { SavepointReader } from '../../src/savepoint/index.ts';
 import { defaultsOf, eventually, install, kill, type Installation } from './installation.ts';
 
 /** Counts 0, 1, 2 … per remainder and prints each count. Slow: the test stops it in time, and starts it again in haste. */
@@ -74,8 +75,8 @@ async function highest(cluster: Installation): Promise<Record<string, number>> {
 const EXACT = { 0: 10_000, 1: 10_000, 2: 10_000 };
 
 /** Stops the job; answers where its savepoint is. */
-async function stop(t: ExecutionContext, cluster: Installation, jobId: string): Promise<string> {
-  const stopped = await cluster.run('flink', ['stop', '-p', join(cluster.directory, 'savepoints'), jobId]);
+async function stop(t: ExecutionContext, cluster: Installation, jobId: string, ...options: string[]): Promise<string> {
+  const stopped = await cluster.run('flink', ['stop', ...options, '-p', join(cluster.directory, 'savepoints'), jobId]);
   const [, path = ''] = /^Savepoint completed\. Path: (.*)$/m.exec(stopped.out) ?? [];
   t.not(path, '', stopped.out + stopped.error);
   await finished(cluster, jobId);
@@ -118,7 +119,10 @@ test.serial('savepoint, stop and run -s hand a job on, at another parallelism', 
   const directory = join(cluster.directory, 'savepoints');
   const taken = await cluster.run('flink', ['savepoint', jobId, directory]);
   t.regex(taken.out, new RegExp(`^Triggering savepoint for job ${jobId}\\.\nWaiting for response\\.\\.\\.\nSavepoint completed\\. Path: (file:${directory}/savepoint-${jobId.slice(0, 6)}-[0-9a-f]{12})\n`), taken.error);
-  const path = await stop(t, cluster, jobId);
+  const path = await stop(t, cluster, jobId, '-type', 'native');
+  const formats = [taken.out.match(/file:.*/)?.[0] ?? '', path].map(async (each) => (await SavepointReader.read(each)).metadata.format);
+  t.deepEqual(await Promise.all(formats), ['CANONICAL', 'NATIVE']);
+  t.regex(await cluster.logOf('standalonesession', 'log'), /type=SavepointType\{name='Suspend Savepoint', postCheckpointAction=SUSPEND, formatType=NATIVE\}/);
   await finishFrom(t, cluster, path, '1');
   t.deepEqual(await highest(cluster), EXACT);
   const disposed = await cluster.run('flink', ['savepoint', '-d', path]);
