@@ -114,7 +114,7 @@ export const restOptions = {
     description: 'Checkpoints whose details are kept.',
   }),
   webExceptionHistorySize: option({
-    key: 'web.exception-history-size', type: int(0), default: '16', since: '0.2', description: 'Failures of a job that are kept.',
+    key: 'web.exception-history-size', type: int(0), default: '16', description: 'Failures of a job that are kept.',
   }),
   webAccessControlAllowOrigin: option({
     key: 'web.access-control-allow-origin', type: string, default: '*', deprecated: ['jobmanager.web.access-control-allow-origin'],

@@ -41,6 +41,7 @@ export interface DispatcherOptions {
 export interface JobSettings {
   readonly restartStrategy: RestartStrategyOptions;
   readonly slotRequestTimeoutMs: number;
+  readonly failuresMax: number;
   readonly checkpoints: CheckpointSettings;
 }
 

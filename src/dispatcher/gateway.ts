@@ -12,7 +12,7 @@ import type { JsonValue } from '../protocol/json.ts';
 import type { ExecutionState, JobStatus } from '../protocol/states.ts';
 import type { TaskManagerDetails } from '../slots/task-manager-details.ts';
 
-export type { JobDetails, JobFailure, SubtaskDetails, VertexDetails } from '../jobmaster/job-details.ts';
+export type { JobDetails, JobFailure, SubtaskDetails, TaskFailure, VertexDetails } from '../jobmaster/job-details.ts';
 export type { CheckpointFigures, CheckpointStatistics, VertexCheckpointFigures } from '../jobmaster/checkpoint-statistics.ts';
 export type { CheckpointDetails } from '../jobmaster/job-master.ts';
 export type { JobResult } from '../protocol/job-result.ts';

@@ -13,6 +13,7 @@ export function jobSettingsOf(texts: Readonly<Record<string, string>>): JobSetti
     return {
       restartStrategy: restartStrategyFrom(configuration),
       slotRequestTimeoutMs: configuration.get(options.slotRequestTimeout),
+      failuresMax: configuration.get(options.webExceptionHistorySize),
       checkpoints: checkpointSettingsFrom(configuration),
     };
   } catch (thrown) {

@@ -14,7 +14,8 @@ import { executionAttemptId, type AllocationId, type ExecutionAttemptId, type Ge
 import { isLegalExecutionTransition, isLegalJobTransition, isTerminalExecutionState } from '../protocol/states.ts';
 import type { ExecutionState, JobStatus } from '../protocol/states.ts';
 import { mergeAccumulators, type AccumulatorValues } from './accumulators.ts';
-import { JOB_FAILURES_MAX, type JobDetails, type JobFailure, type SubtaskDetails, type VertexDetails } from './job-details.ts';
+import { CONCURRENT_FAILURES_MAX, type JobDetails, type JobFailure, type SubtaskDetails } from './job-details.ts';
+import type { TaskFailure, VertexDetails } from './job-details.ts';
 
 /** One attempt of one subtask. Fields change only through the ExecutionGraph. */
 export interface Execution {
@@ -70,11 +71,15 @@ export class ExecutionGraph {
   private readonly byAttempt = new Map<ExecutionAttemptId, Mutable<Execution>>();
   private readonly timestampsMs: Partial<Record<JobStatus, number>>;
   private readonly failures: JobFailure[] = [];
+  private readonly failuresMax: number;
   private currentStatus: JobStatus = 'CREATED';
 
-  constructor(jobGraph: JobGraph, id: string, nowMs: number) {
+  /** `failuresMax`: length of the history of failures. The newest is kept in any case: it says why the job ended. */
+  constructor(jobGraph: JobGraph, id: string, options: { readonly failuresMax: number; readonly nowMs: number }) {
+    const { failuresMax, nowMs } = options;
     this.jobGraph = jobGraph;
     this.id = id;
+    this.failuresMax = Math.max(1, failuresMax);
     this.timestampsMs = { INITIALIZING: jobGraph.submittedAtMs, CREATED: nowMs };
     this.subtasks = jobGraph.vertices.map((vertex) =>
       Array.from(
@@ -136,9 +141,17 @@ export class ExecutionGraph {
   }
 
   /** Notes a failure for the job's history. */
-  recordFailure(failure: JobFailure): void {
-    this.failures.unshift(failure);
-    this.failures.splice(JOB_FAILURES_MAX);
+  recordFailure(failure: TaskFailure): void {
+    this.failures.unshift({ ...failure, concurrent: [] });
+    this.failures.splice(this.failuresMax);
+  }
+
+  /** Notes what failed while the job still dealt with its newest failure. */
+  recordConcurrentFailure(failure: TaskFailure): void {
+    const [newest] = this.failures;
+    if (!newest) return this.recordFailure(failure);
+    if (newest.concurrent.length >= CONCURRENT_FAILURES_MAX) return;
+    this.failures[0] = { ...newest, concurrent: [...newest.concurrent, failure] };
   }
 
   /** A fresh attempt of each given subtask, in a new generation of its region. */

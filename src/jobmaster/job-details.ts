@@ -33,13 +33,19 @@ export interface VertexDetails {
   readonly subtasks: readonly SubtaskDetails[];
 }
 
-/** One failure of the job, newest first in `JobDetails.failures`. */
-export interface JobFailure {
+/** One failure of a task, or of the job as a whole. */
+export interface TaskFailure {
   readonly error: ErrorInfo;
   readonly timestampMs: number;
   /** Null for a failure of the job as a whole. Flink's form: `map (1/2) - execution #0`. */
   readonly taskName: string | null;
   readonly location: TaskLocation | null;
+}
+
+/** One failure that the job had to deal with, newest first in `JobDetails.failures`. */
+export interface JobFailure extends TaskFailure {
+  /** What else failed before the job ran again, in order. At most `CONCURRENT_FAILURES_MAX`. */
+  readonly concurrent: readonly TaskFailure[];
 }
 
 /** One job. */
@@ -53,12 +59,12 @@ export interface JobDetails {
   readonly stateTimestampsMs: StateTimestamps<JobStatus>;
   /** In the order of `jobGraph.vertices`. Empty when the job failed before its execution graph was made. */
   readonly vertices: readonly VertexDetails[];
-  /** At most `JOB_FAILURES_MAX`. */
+  /** At most `web.exception-history-size`; the newest is there in any case. */
   readonly failures: readonly JobFailure[];
   /** Merged over all subtasks. */
   readonly accumulators: Readonly<Record<string, AccumulatorValue>>;
   readonly jobGraph: JobGraph;
 }
 
-/** Failures kept per job. Flink: `web.exception-history-size`. */
-export const JOB_FAILURES_MAX = 16;
+/** Kept for each failure: the loss of a TaskManager fails all of its tasks. */
+export const CONCURRENT_FAILURES_MAX = 64;

@@ -37,6 +37,8 @@ export interface JobMasterOptions {
   readonly resourceManager: ResourceManager;
   readonly restartStrategy: RestartStrategyOptions;
   readonly slotRequestTimeoutMs: number;
+  /** `web.exception-history-size`. */
+  readonly failuresMax: number;
   readonly makeCoordinator: CoordinatorMaker;
   readonly checkpoints: CheckpointSettings;
   readonly files: FileSystems;
@@ -80,7 +82,7 @@ export class JobMaster implements JobListener {
     this.lastChangeMs = ports.clock.nowMs();
     this.core = new SchedulerCore(
       {
-        jobGraph, executionGraphId: ports.random.hex(16), restartStrategy, slotRequestTimeoutMs,
+        jobGraph, executionGraphId: ports.random.hex(16), restartStrategy, slotRequestTimeoutMs, failuresMax: options.failuresMax,
         restoreOf: (execution) => this.checkpoints.restoreOf(execution),
         hasFinalCheckpoint: options.checkpoints.cadence.intervalMs !== null && options.checkpoints.afterTasksFinish,
       },
@@ -257,7 +259,8 @@ export class JobMaster implements JobListener {
 
   /** The failure that led here may be that of a damaged checkpoint: then each of its bytes is looked at. */
   private restore({ round, vertices }: Extract<SchedulerEffect, { kind: 'restore' }>): void {
-    const isSuspicious = hasCode(this.details().failures[0]?.error, 'CHECKPOINT_CORRUPT');
+    const [newest] = this.details().failures;
+    const isSuspicious = newest !== undefined && [newest, ...newest.concurrent].some(({ error }) => hasCode(error, 'CHECKPOINT_CORRUPT'));
     void this.checkpoints.restore(isSuspicious).then(
       () => {
         if (this.isOver) return;

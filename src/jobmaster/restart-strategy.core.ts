@@ -29,15 +29,23 @@ export interface ExponentialDelay {
 export interface RestartStrategy {
   /** Flink's form, for the log: `FixedDelayRestartBackoffTimeStrategy(…)`. */
   readonly description: string;
-  /** Delay before the restart, ms; null: the job fails. Counts the failure. */
-  onFailure(nowMs: number): number | null;
+  /** Counts the failure. */
+  onFailure(nowMs: number): RestartDecision;
+}
+
+/** What to do about a failure. */
+export interface RestartDecision {
+  /** Time until the restart, ms; null: the job fails. */
+  readonly delayMs: number | null;
+  /** False: it came while a restart was waiting already, which deals with it too. */
+  readonly isNewAttempt: boolean;
 }
 
 /** Makes a strategy. `unit`: uniform in [0, 1). */
 export function restartStrategyOf(options: RestartStrategyOptions, unit: () => number): RestartStrategy {
   switch (options.kind) {
     case 'none':
-      return { description: 'NoRestartBackoffTimeStrategy', onFailure: () => null };
+      return { description: 'NoRestartBackoffTimeStrategy', onFailure: () => ({ delayMs: null, isNewAttempt: true }) };
     case 'fixed-delay':
       return fixedDelay(options.attempts, options.delayMs);
     case 'failure-rate':
@@ -53,7 +61,7 @@ function fixedDelay(attempts: number, delayMs: number): RestartStrategy {
   let failures = 0;
   return {
     description: `FixedDelayRestartBackoffTimeStrategy(maxNumberRestartAttempts=${attempts}, backoffTimeMS=${delayMs})`,
-    onFailure: () => (++failures <= attempts ? delayMs : null),
+    onFailure: () => ({ delayMs: ++failures <= attempts ? delayMs : null, isNewAttempt: true }),
   };
 }
 
@@ -70,14 +78,20 @@ function failureRate(options: { readonly failuresMax: number; readonly intervalM
       if (recentMs.length > failuresMax + 1) recentMs.shift();
       const oldest = recentMs[0];
       const isTooMany = recentMs.length > failuresMax && oldest !== undefined && nowMs - oldest <= intervalMs;
-      return isTooMany ? null : delayMs;
+      return { delayMs: isTooMany ? null : delayMs, isNewAttempt: true };
     },
   };
 }
 
+/** A failure while a restart waits joins it: many tasks that fail for one reason are one attempt. */
 function exponentialDelay(options: ExponentialDelay, unit: () => number): RestartStrategy {
   const { initialBackoffMs, maxBackoffMs, backoffMultiplier, jitterFactor, resetBackoffThresholdMs, attemptsMax } = options;
-  let [backoffMs, failures, lastMs] = [initialBackoffMs, 0, Number.NEGATIVE_INFINITY];
+  let [attempts, restartMs] = [0, Number.NEGATIVE_INFINITY];
+  const backoffMs = (attempt: number): number => {
+    const plainMs = Math.min(Number.MAX_SAFE_INTEGER, Math.floor(initialBackoffMs * backoffMultiplier ** attempt));
+    const jitterMs = Math.round(Math.floor(plainMs * jitterFactor) * (2 * unit() - 1));
+    return Math.max(initialBackoffMs, Math.min(maxBackoffMs, plainMs + jitterMs));
+  };
   const limit = attemptsMax ?? 'INFINITE';
   return {
     description:
@@ -85,14 +99,12 @@ function exponentialDelay(options: ExponentialDelay, unit: () => number): Restar
       `backoffMultiplier=${backoffMultiplier}, resetBackoffThresholdMS=${resetBackoffThresholdMs}, jitterFactor=${jitterFactor}, ` +
       `attemptsBeforeResetBackoff=${limit})`,
     onFailure: (nowMs) => {
-      const isQuiet = nowMs - lastMs > resetBackoffThresholdMs + backoffMs;
-      if (isQuiet) [backoffMs, failures] = [initialBackoffMs, 0];
-      lastMs = nowMs;
-      failures += 1;
-      if (attemptsMax !== null && failures > attemptsMax) return null;
-      const delayMs = backoffMs * (1 + jitterFactor * (2 * unit() - 1));
-      backoffMs = Math.min(maxBackoffMs, backoffMs * backoffMultiplier);
-      return Math.round(Math.min(maxBackoffMs, delayMs));
+      const isNewAttempt = nowMs > restartMs;
+      if (isNewAttempt) {
+        if (nowMs - restartMs >= resetBackoffThresholdMs) attempts = 0;
+        restartMs = nowMs + backoffMs(attempts++);
+      }
+      return { delayMs: attempts > (attemptsMax ?? Infinity) ? null : restartMs - nowMs, isNewAttempt };
     },
   };
 }

@@ -23,6 +23,7 @@ import { isGloballyTerminal, isTerminalExecutionState, type ExecutionState } fro
 import { SlotPoolCore, sharedSlotOf, sharedSlotsOf, type PooledSlot, type SlotPoolEffect } from '../slots/slot-pool.core.ts';
 import { deploymentOf } from './deployment.ts';
 import { ExecutionGraph, spellLocation, type Execution, type Transition } from './execution-graph.core.ts';
+import type { TaskFailure } from './job-details.ts';
 import type { RestartStrategy } from './restart-strategy.core.ts';
 
 export type SchedulerEvent =
@@ -67,6 +68,8 @@ export interface SchedulerOptions {
   readonly restoreOf: (execution: Execution) => TaskRestore | null;
   /** See `TaskDeployment`. */
   readonly hasFinalCheckpoint: boolean;
+  /** `web.exception-history-size`. */
+  readonly failuresMax: number;
   /** For messages: `slot.request.timeout`. */
   readonly slotRequestTimeoutMs: number;
 }
@@ -91,7 +94,7 @@ export class SchedulerCore {
   constructor(options: SchedulerOptions, nowMs: number) {
     this.options = options;
     this.nowMs = nowMs;
-    this.graph = new ExecutionGraph(options.jobGraph, options.executionGraphId, nowMs);
+    this.graph = new ExecutionGraph(options.jobGraph, options.executionGraphId, { failuresMax: options.failuresMax, nowMs });
     this.pool = new SlotPoolCore(sharedSlotsOf(options.jobGraph));
   }
 
@@ -214,28 +217,39 @@ export class SchedulerCore {
 
   /** The attempt is gone, for good or ill: canceled if that was wanted, else failed. */
   private lose(execution: Execution, error: ErrorInfo): SchedulerEffect[] {
-    if (execution.state === 'CANCELING') return [this.switch(execution, 'CANCELED')];
+    if (execution.state === 'CANCELING') return this.loseWhileCanceling(execution, error);
     const failed = this.graph.switchExecution(execution, 'FAILED', this.nowMs, error);
     return [failed, { kind: 'subtaskFailed', execution, error }, ...this.fail(error, execution)];
   }
 
+  /** It was to end anyway. That it failed is told beside the failure that led to it; a channel that closed is only its echo. */
+  private loseWhileCanceling(execution: Execution, error: ErrorInfo): SchedulerEffect[] {
+    const isOwn = this.graph.status !== 'CANCELLING' && error.code !== 'PARTITION_LOST';
+    if (isOwn) this.graph.recordConcurrentFailure(this.failureOf(error, execution));
+    return [this.switch(execution, 'CANCELED')];
+  }
+
   private fail(error: ErrorInfo, execution: Execution | null): SchedulerEffect[] {
     const { status } = this.graph;
-    if (status === 'CANCELLING' || status === 'FAILING') return [];
-    this.graph.recordFailure({
-      error,
-      timestampMs: this.nowMs,
-      taskName: execution && spellFailed(execution),
-      location: execution?.location ?? null,
-    });
-    if (status === 'RESTARTING' && execution && this.restarting.has(execution.vertex.id)) return [];
-    const delayMs = this.options.restartStrategy.onFailure(this.nowMs);
+    if (status === 'CANCELLING') return [];
+    const failure = this.failureOf(error, execution);
+    if (status === 'FAILING') {
+      this.graph.recordConcurrentFailure(failure);
+      return [];
+    }
+    const { isNewAttempt, delayMs } = this.options.restartStrategy.onFailure(this.nowMs);
+    if (isNewAttempt) this.graph.recordFailure(failure);
+    else this.graph.recordConcurrentFailure(failure);
     return delayMs === null ? this.failForGood(error) : this.beginRestart(execution, delayMs);
+  }
+
+  private failureOf(error: ErrorInfo, execution: Execution | null): TaskFailure {
+    return { error, timestampMs: this.nowMs, taskName: execution && spellFailed(execution), location: execution?.location ?? null };
   }
 
   private failFinally(error: ErrorInfo): SchedulerEffect[] {
     if (this.graph.status === 'CANCELLING' || this.graph.status === 'FAILING') return [];
-    this.graph.recordFailure({ error, timestampMs: this.nowMs, taskName: null, location: null });
+    this.graph.recordFailure(this.failureOf(error, null));
     return this.failForGood(error, 'the failure itself: another attempt would fail alike');
   }
 

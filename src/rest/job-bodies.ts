@@ -2,7 +2,7 @@
  * Answers about jobs: from the gateway's plain data to Flink's field names. Pure functions; `nowMs` is
  * given. Unknown times are -1, absent state timestamps 0, as in Flink.
  */
-import type { JobDetails, JobOverview, SubtaskDetails, VertexDetails } from '../dispatcher/gateway.ts';
+import type { JobDetails, JobOverview, SubtaskDetails, TaskFailure, VertexDetails } from '../dispatcher/gateway.ts';
 import { MAX_WATERMARK, NO_TIMESTAMP } from '../graph/functions.ts';
 import { restPlanOf } from '../graph/plan-json.ts';
 import type { AccumulatorValue, TaskIoMetrics } from '../protocol/deployment.ts';
@@ -143,30 +143,34 @@ export function exceptionsBody(job: JobDetails, countMax: number): JsonObject {
   const shown = job.failures.slice(0, countMax);
   const root = job.failures[0];
   const truncated = shown.length < job.failures.length;
-  const entries = shown.map((failure) => ({
-    exceptionName: failure.error.className,
-    stacktrace: stackTrace(failure.error),
-    timestamp: failure.timestampMs,
-    failureLabels: {},
-    taskName: failure.taskName,
-    location: failure.location ? `${failure.location.host}:${failure.location.dataPort}` : null,
-    endpoint: failure.location ? `${failure.location.host}:${failure.location.dataPort}` : null,
-    taskManagerId: failure.location?.resourceId ?? null,
-    concurrentExceptions: [],
-  }));
+  const entries = shown.map((failure) => ({ ...failureBody(failure), concurrentExceptions: failure.concurrent.map(failureBody) }));
   return {
     'root-exception': root ? stackTrace(root.error) : null,
     timestamp: root?.timestampMs ?? null,
     'all-exceptions': shown.map((failure, i) => ({
-      exception: entries[i]?.stacktrace ?? '',
+      exception: stackTrace(failure.error),
       task: failure.taskName ?? '(global failure)',
       location: entries[i]?.location ?? '(unassigned)',
       endpoint: entries[i]?.endpoint ?? '(unassigned)',
       timestamp: failure.timestampMs,
-      'taskmanager-id': failure.location?.resourceId ?? '(unassigned)',
+      taskManagerId: failure.location?.resourceId ?? '(unassigned)',
     })),
     truncated,
     exceptionHistory: { entries, truncated },
+  };
+}
+
+function failureBody({ error, timestampMs, taskName, location }: TaskFailure) {
+  const endpoint = location && `${location.host}:${location.dataPort}`;
+  return {
+    exceptionName: error.className,
+    stacktrace: stackTrace(error),
+    timestamp: timestampMs,
+    failureLabels: {},
+    taskName,
+    location: endpoint,
+    endpoint,
+    taskManagerId: location?.resourceId ?? null,
   };
 }
 

@@ -35,7 +35,7 @@ class World {
   constructor(cadence: Partial<CheckpointCadence> = {}, data: JsonObject = {}) {
     const jobGraph = lineGraph(1, [2, 1]);
     const vertices = jobGraph.vertices.map((vertex) => ({ ...vertex, operators: vertex.operators.map((operator) => ({ ...operator, data })) }));
-    this.graph = new ExecutionGraph({ ...jobGraph, vertices }, 'e', 0);
+    this.graph = new ExecutionGraph({ ...jobGraph, vertices }, 'e', { failuresMax: 16, nowMs: 0 });
     for (const execution of this.graph.executions()) {
       for (const state of ['SCHEDULED', 'DEPLOYING', 'INITIALIZING', 'RUNNING'] as const) this.graph.switchExecution(execution, state, 0);
     }

@@ -52,7 +52,7 @@ class Job {
     };
     const loggers: LoggerSource = { logger };
     const ports: Ports = systemPorts;
-    this.graph = new ExecutionGraph(jobGraph, 'e', 0);
+    this.graph = new ExecutionGraph(jobGraph, 'e', { failuresMax: 16, nowMs: 0 });
     const location = { resourceId: 'tm' as ResourceId, host: 'h', dataPort: 1, slotIndex: 0 };
     for (const execution of this.graph.executions()) {
       this.graph.assignSlot(execution, { allocationId: 'a' as AllocationId, location });

@@ -1,9 +1,11 @@
 /** The scheduler under every order of events: legal transitions are asserted inside, the end is checked here. */
 import test from 'ava';
 import fc from 'fast-check';
+import type { JobGraph } from '../../src/graph/job-graph.ts';
 import { restartStrategyOf } from '../../src/jobmaster/restart-strategy.core.ts';
 import { SchedulerCore, type SchedulerEffect, type SchedulerEvent } from '../../src/jobmaster/scheduler.core.ts';
-import { NO_METRICS } from '../../src/jobmaster/execution-graph.core.ts';
+import { ExecutionGraph, NO_METRICS } from '../../src/jobmaster/execution-graph.core.ts';
+import type { ErrorInfo } from '../../src/protocol/errors.ts';
 import type { AllocationId, ResourceId } from '../../src/protocol/ids.ts';
 import { isGloballyTerminal, isTerminalExecutionState, type ExecutionState } from '../../src/protocol/states.ts';
 import { lineGraph } from '../testing/job-graphs.ts';
@@ -21,9 +23,9 @@ class World {
   private restartRound = 0;
   private restoreRound = 0;
 
-  constructor(attempts: number) {
+  constructor(attempts: number, jobGraph = lineGraph(1, [2, 1])) {
     const restartStrategy = restartStrategyOf(attempts === 0 ? { kind: 'none' } : { kind: 'fixed-delay', attempts, delayMs: 1 }, () => 0.5);
-    this.core = new SchedulerCore({ jobGraph: lineGraph(1, [2, 1]), executionGraphId: 'e', restartStrategy, restoreOf: () => null, hasFinalCheckpoint: false, slotRequestTimeoutMs: 1 }, 0);
+    this.core = new SchedulerCore({ jobGraph, executionGraphId: 'e', restartStrategy, restoreOf: () => null, hasFinalCheckpoint: false, failuresMax: 3, slotRequestTimeoutMs: 1 }, 0);
   }
 
   apply(event: SchedulerEvent): readonly SchedulerEffect[] {
@@ -43,14 +45,14 @@ class World {
     this.apply({ kind: 'slotOffered', slot: { allocationId, location: { resourceId: 'tm' as ResourceId, host: 'h', dataPort: 1, slotIndex: 0 } } });
   }
 
-  report(pick: number, state: ExecutionState): void {
+  report(pick: number, state: ExecutionState, error: ErrorInfo = ERROR): void {
     const executions = this.core.graph.executions();
     const execution = executions[pick % executions.length];
     if (!execution?.location) return;
     const { attemptId, subtaskIndex, generation, vertex, allocationId } = execution;
     const base = { jobId: this.core.graph.jobGraph.jobId, attemptId, vertexId: vertex.id, subtaskIndex, generation };
     const figures = { metrics: NO_METRICS, accumulators: {}, connectedChannels: [], splits: [] };
-    this.apply({ kind: 'reported', report: { ...base, allocationId: allocationId as AllocationId, state, error: state === 'FAILED' ? ERROR : null, ...figures } });
+    this.apply({ kind: 'reported', report: { ...base, allocationId: allocationId as AllocationId, state, error: state === 'FAILED' ? error : null, ...figures } });
   }
 
   timers(): void {
@@ -126,7 +128,68 @@ test('A canceled job stays canceled when a task fails on the way down', (t) => {
   t.is(world.core.graph.status, 'CANCELED');
 });
 
-test('failure-rate allows so many failures within its interval, and forgets older ones', (t) => {
-  const strategy = restartStrategyOf({ kind: 'failure-rate', failuresMax: 2, intervalMs: 100, delayMs: 7 }, () => 0.5);
-  t.deepEqual([0, 10, 200, 210, 220].map((nowMs) => strategy.onFailure(nowMs)), [7, 7, 7, 7, null]);
+/** Several lines that exchange nothing with each other, as one job. */
+function islands(shapes: readonly (readonly number[])[]): JobGraph {
+  const lines = shapes.map((shape, i) => lineGraph(i + 1, shape));
+  const edges = lines.flatMap((line) => line.edges).map((edge, index) => ({ ...edge, index }));
+  return { ...lineGraph(1, [1]), vertices: lines.flatMap(({ vertices }) => vertices), edges };
+}
+
+const shapes = fc.array(fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 4 });
+
+test('A failure restarts its pipelined region and nothing else', (t) => {
+  fc.assert(
+    fc.property(shapes, fc.array(fc.nat(30), { minLength: 1, maxLength: 5 }), (regions, picks) => {
+      const world = new World(100, islands(regions));
+      const { graph } = world.core;
+      const count = graph.executions().length;
+      const runAll = (): void => {
+        for (let i = 0; i < count; i++) if (graph.executions()[i]?.state === 'DEPLOYING') world.report(i, 'RUNNING');
+      };
+      world.apply({ kind: 'start' });
+      for (let i = 0; i < 3; i++) world.offer();
+      runAll();
+      for (const pick of picks) {
+        const before = graph.executions();
+        const failed = before[pick % count];
+        const region = regions.flatMap((shape, line) => shape.map(() => line));
+        const lineOf = (vertexId: string): number | undefined => region[graph.jobGraph.vertices.findIndex(({ id }) => id === vertexId)];
+        world.report(pick, 'FAILED');
+        for (const [i, { state }] of graph.executions().entries()) if (state === 'CANCELING') world.report(i, 'CANCELED');
+        world.timers();
+        runAll();
+        t.is(graph.status, 'RUNNING');
+        for (const [i, execution] of graph.executions().entries()) {
+          const isMeant = lineOf(execution.vertex.id) === lineOf(failed?.vertex.id ?? '');
+          t.is(execution.attemptNumber, (before[i]?.attemptNumber ?? 0) + (isMeant ? 1 : 0));
+          t.is(execution.state, 'RUNNING');
+          if (!isMeant) t.is<unknown, unknown>(execution, before[i], 'the attempt goes on undisturbed');
+        }
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('What fails while the job deals with a failure is told beside it; echoes of closed channels are not', (t) => {
+  const world = new World(3);
+  world.apply({ kind: 'start' });
+  for (let i = 0; i < 2; i++) world.offer();
+  for (const i of [0, 1, 2]) world.report(i, 'RUNNING');
+  world.report(0, 'FAILED');
+  world.report(1, 'FAILED');
+  world.report(2, 'FAILED', { ...ERROR, code: 'PARTITION_LOST' });
+  const { failures } = world.core.graph.details();
+  t.deepEqual(failures.map(({ taskName, concurrent }) => [taskName?.slice(0, 21), concurrent.map((each) => each.taskName?.slice(0, 21))]), [
+    ['Source: numbers (1/2)', ['Source: numbers (2/2)']],
+  ]);
+  t.true(world.core.graph.every(({ state }) => isTerminalExecutionState(state)));
+});
+
+test('Of the failures of a job the newest are kept, at least one', (t) => {
+  const graph = new ExecutionGraph(lineGraph(1, [1]), 'e', { failuresMax: 0, nowMs: 0 });
+  for (const timestampMs of [1, 2]) graph.recordFailure({ error: ERROR, timestampMs, taskName: null, location: null });
+  t.deepEqual(graph.details().failures.map(({ timestampMs }) => timestampMs), [2]);
+  for (let i = 0; i < 100; i++) graph.recordConcurrentFailure({ error: ERROR, timestampMs: 3, taskName: null, location: null });
+  t.is(graph.details().failures[0]?.concurrent.length, 64);
 });

@@ -47,6 +47,8 @@ function graph(jobId: JobId): JobGraph {
 function job(jobId: JobId): JobDetails {
   const failed = jobId === FAILED_JOB;
   const vertex = { id: VERTEX, name: 'Source: lines -> Map', parallelism: 2, maxParallelism: 128, slotSharingGroup: 'default', subtasks: [subtask(0), subtask(1)] };
+  const place = { resourceId: 'tm' as ResourceId, host: 'h', dataPort: 7, slotIndex: 0 };
+  const lost = { code: 'TASK_MANAGER_LOST', className: 'ClusterError', message: 'gone', stack: '' } as const;
   const error = { code: 'USER_CODE', className: 'TypeError', message: 'x is not a function', stack: 'TypeError: x is not a function\n    at job.ts:3:1' } as const;
   return {
     jobId,
@@ -56,7 +58,7 @@ function job(jobId: JobId): JobDetails {
     endTimeMs: failed ? 3000 : -1,
     stateTimestampsMs: { INITIALIZING: 1000, CREATED: 1001, RUNNING: 1002 },
     vertices: [vertex],
-    failures: failed ? [{ error, timestampMs: 2900, taskName: 'Source: lines -> Map (1/2) - execution #0', location: null }] : [],
+    failures: failed ? [{ error, timestampMs: 2900, taskName: 'Source: lines -> Map (1/2) - execution #0', location: null, concurrent: [{ error: lost, timestampMs: 2901, taskName: 'Source: lines -> Map (2/2) - execution #0', location: place }] }] : [],
     accumulators: { words: { kind: 'counter', value: 6 } },
     jobGraph: graph(jobId),
   };

@@ -83,9 +83,13 @@ test('a job answers with the states, times and metrics of its vertices and subta
 
 test('a failed job shows its root exception, and its result is a completed failure', async (t) => {
   const { call } = await start(t);
-  const exceptions: { 'root-exception': string; exceptionHistory: { entries: [{ exceptionName: string }] } } = (await call(`/jobs/${FAILED_JOB}/exceptions`)).body;
+  const exceptions: { 'root-exception': string; exceptionHistory: { entries: [{ exceptionName: string; concurrentExceptions: object[] }] } } = (await call(`/jobs/${FAILED_JOB}/exceptions`)).body;
   t.is(exceptions['root-exception'], 'TypeError: x is not a function\n    at job.ts:3:1');
   t.is(exceptions.exceptionHistory.entries[0].exceptionName, 'TypeError');
+  t.deepEqual(exceptions.exceptionHistory.entries[0].concurrentExceptions, [{
+    exceptionName: 'ClusterError', stacktrace: 'ClusterError: gone', timestamp: 2901, failureLabels: {},
+    taskName: 'Source: lines -> Map (2/2) - execution #0', location: 'h:7', endpoint: 'h:7', taskManagerId: 'tm',
+  }]);
   const result: { status: unknown; 'job-execution-result': { 'application-status': string } } = (await call(`/jobs/${FAILED_JOB}/execution-result`)).body;
   t.deepEqual(result.status, { id: 'COMPLETED' });
   t.is(result['job-execution-result']['application-status'], 'FAILED');
