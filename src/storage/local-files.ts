@@ -80,6 +80,8 @@ export class LocalFiles implements FileSystem {
     await this.makeDirectories(dirname(resolve(target)));
     if (await exists(target)) throw storageFault('rename', target, 'EEXIST');
     await attempt('rename', source, () => rename(source, target));
+    const directories = new Set([dirname(resolve(target)), dirname(resolve(source))]); // In this order: better twice than not at all.
+    for (const directory of directories) await syncDirectory(directory);
   }
 
   async delete(path: string, { recursive = false } = {}): Promise<boolean> {

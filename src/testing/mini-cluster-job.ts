@@ -1,4 +1,6 @@
 /** A job that runs in a MiniCluster. */
+import { delay } from '../base/ports.ts';
+import { systemPorts } from '../base/system-ports.ts';
 import type { JobManagerGateway } from '../dispatcher/gateway.ts';
 import type { SavepointFormat } from '../protocol/checkpoint.ts';
 import type { AccumulatorValue } from '../protocol/deployment.ts';
@@ -30,6 +32,8 @@ export interface StopOptions extends SavepointOptions {
 
 /** One wait for a result; repeated until the job ends. */
 const WAIT_MS = 60_000;
+/** Between two looks at the tasks of a job. */
+const LOOK_MS = 2;
 
 export class MiniClusterJob {
   readonly jobId: JobId;
@@ -45,6 +49,19 @@ export class MiniClusterJob {
     for (;;) {
       const result = await this.gateway.jobResult(this.jobId, WAIT_MS);
       if (result) return executionResult(result);
+    }
+  }
+
+  /**
+   * Waits until every task runs, or has finished: before that a checkpoint is refused. (That records come out does not say
+   * that the JobManager has heard of all tasks.) Throws the job's failure if it ends first.
+   */
+  async running(): Promise<void> {
+    for (;;) {
+      const { vertices, status } = this.gateway.job(this.jobId);
+      if (vertices.every(({ subtasks }) => subtasks.every(({ state }) => state === 'RUNNING' || state === 'FINISHED'))) return;
+      if (status === 'FAILED' || status === 'CANCELED') await this.result();
+      await delay(systemPorts.clock, LOOK_MS);
     }
   }
 

@@ -39,6 +39,7 @@ async function run(program: JobProgram, options: { readonly from?: string; reado
   if (directory === undefined) await running.result();
   else {
     while (text.split('\n').length < VISITS / 4) await new Promise((resolve) => systemPorts.clock.after(2, () => resolve(null)));
+    await running.running();
     path = await running.stopWithSavepoint({ directory });
   }
   return { lines: text.split('\n').slice(0, -1).map((line) => line.replace(/^\d+> /, '')), path };

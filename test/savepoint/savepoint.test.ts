@@ -75,6 +75,7 @@ async function run(t: ExecutionContext, options: { readonly parallelism: number;
     'parallelism.default': `${parallelism}`, ...(from === undefined ? {} : { 'execution.state-recovery.path': from }),
   });
   await eventually(() => (highest.get(0) ?? 0) >= wanted);
+  await running.running();
   return { path: await running.stopWithSavepoint({ directory }), highest };
 }
 

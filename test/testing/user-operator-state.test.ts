@@ -154,6 +154,7 @@ test('on a cluster every held number is there after a stop, at any parallelism, 
     const running = await cluster.submit(program, {}, { 'parallelism.default': `${parallelism}`, ...restore });
     const isBusy = (): boolean => held.size === parallelism && tap.total > before + 100;
     while (!isBusy()) await new Promise((resolve) => systemPorts.clock.after(2, () => resolve(null)));
+    await running.running();
     path = await running.stopWithSavepoint({ directory });
     if (path !== '' && before >= 0) t.deepEqual(unions, Array.from({ length: parallelism }, () => 2));
     const numbers = [...held.values()].flat();
