@@ -120,7 +120,7 @@ export const clusterOptions = {
     deprecated: ['taskmanager.debug.memory.logIntervalMs'], since: '0.5',
   }),
   taskCancellationInterval: option({
-    key: 'task.cancellation.interval', type: duration, default: '30 s', since: '0.2',
+    key: 'task.cancellation.interval', type: duration, default: '30 s',
     description: 'Time between two attempts to interrupt a task that is being cancelled.',
   }),
   taskCancellationTimeout: option({

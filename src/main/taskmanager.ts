@@ -61,7 +61,9 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
     resourceId: configuration.get(options.taskManagerResourceId) ?? null,
     slotCount,
     callTimeoutMs: configuration.get(options.rpcAskTimeout),
-    cancellationTimeoutMs: configuration.get(options.taskCancellationTimeout),
+    cancellation: {
+      intervalMs: configuration.get(options.taskCancellationInterval), timeoutMs: configuration.get(options.taskCancellationTimeout),
+    },
     artifactDirectory: join(workingDirectory, 'blobStorage'),
     resources: resourcesOf(budget, slotCount),
     metrics: () => processMetrics(budget),

@@ -56,8 +56,8 @@ export type TaskExecutorEffect =
   | { readonly kind: 'forgetProgram'; readonly jobId: JobId }
   /** Open the task's channels and hand it to its slot. */
   | { readonly kind: 'launch'; readonly task: Task }
+  /** Ask the task to end, and see to it that it does: `cancelTimedOut` follows if it does not. */
   | { readonly kind: 'cancelInSlot'; readonly task: Task }
-  | { readonly kind: 'startCancelTimer'; readonly attemptId: ExecutionAttemptId }
   | { readonly kind: 'releaseChannels'; readonly attemptId: ExecutionAttemptId; readonly cause: ErrorInfo | null }
   | { readonly kind: 'switched'; readonly task: Task; readonly from: ExecutionState; readonly to: ExecutionState }
   | { readonly kind: 'slotFreed'; readonly slotIndex: number; readonly allocationId: AllocationId; readonly jobId: JobId };
@@ -253,7 +253,7 @@ export class TaskExecutorCore {
     if (!task || task.state === 'CANCELING') return [];
     const canceling = this.switch(task, 'CANCELING');
     if (!task.launched) return [...canceling, ...this.end(task, 'CANCELED', null)];
-    return [...canceling, { kind: 'cancelInSlot', task }, { kind: 'startCancelTimer', attemptId }];
+    return [...canceling, { kind: 'cancelInSlot', task }];
   }
 
   /** User code does not yield: its worker is stopped, and everything in it with it. */

@@ -4,7 +4,7 @@
  */
 import { present, unreachable } from '../base/assert.ts';
 import { logAt, type Logger, type LoggerSource } from '../base/log.ts';
-import type { Ports, Timer } from '../base/ports.ts';
+import type { Ports } from '../base/ports.ts';
 import type { ChannelBroker } from '../exchange/contract.ts';
 import type { JobGraph } from '../graph/job-graph.ts';
 import type { CheckpointOptions } from '../protocol/checkpoint.ts';
@@ -16,6 +16,7 @@ import { isTerminalExecutionState } from '../protocol/states.ts';
 import type { SlotReport } from '../protocol/task-manager.ts';
 import type { Handlers } from '../rpc/rpc-peer.ts';
 import type { FileSystems } from '../storage/file-system.ts';
+import { CancellationWatchdog, type CancellationOptions } from './cancellation-watchdog.ts';
 import type { ProgramStore } from './program-store.ts';
 import type { FromSlot, LocalProgram, SlotHandle, SlotHost } from './slot-protocol.ts';
 import { TaskExecutorCore, reportOf, spellTask, type Task, type TaskExecutorEffect, type TaskExecutorEvent } from './task-executor.core.ts';
@@ -40,8 +41,7 @@ export interface TaskExecutorOptions {
   readonly files: FileSystems;
   /** Where this TaskManager's slots are, but for the index. */
   readonly location: Omit<TaskLocation, 'slotIndex'>;
-  /** `task.cancellation.timeout`; 0: never. */
-  readonly cancellationTimeoutMs: number;
+  readonly cancellation: CancellationOptions;
   readonly toJobManager: {
     taskStateChanged(report: ExecutionReport): void;
     operatorEvent(jobId: JobId, event: OperatorEvent, task: Task): void;
@@ -57,7 +57,7 @@ export class TaskExecutor {
   private readonly checkpoints: TaskCheckpoints;
   private readonly slots = new Map<number, SlotHandle>();
   private readonly programs = new Map<JobId, LocalProgram>();
-  private readonly cancelTimers = new Map<ExecutionAttemptId, Timer>();
+  private readonly watchdog: CancellationWatchdog;
   private readonly pending: TaskExecutorEvent[] = [];
   private readonly log: Logger;
   private readonly jobLeaderLog: Logger;
@@ -81,6 +81,16 @@ export class TaskExecutor {
         if (task !== null) this.slots.get(task.slotIndex)?.post(message);
       },
       toJobManager: options.toJobManager,
+    });
+    this.watchdog = new CancellationWatchdog({
+      clock: options.ports.clock,
+      log: logger('taskmanager.Task'),
+      ...options.cancellation,
+      interrupt: (attemptId) => {
+        const task = this.liveTask(attemptId);
+        if (task) this.askToCancel(task);
+      },
+      giveUp: (attemptId) => this.apply({ kind: 'cancelTimedOut', attemptId }),
     });
     this.taskLoggers = { executor: this.log, task: logger('taskmanager.Task') };
   }
@@ -118,7 +128,7 @@ export class TaskExecutor {
   /** Stops all workers. Nothing is reported any more. */
   async close(): Promise<void> {
     this.closed = true;
-    for (const timer of this.cancelTimers.values()) timer.cancel();
+    this.watchdog.close();
     await Promise.all([...this.slots.values()].map((slot) => slot.terminate()));
     this.slots.clear();
   }
@@ -221,9 +231,8 @@ export class TaskExecutor {
       case 'launch':
         return this.launch(effect.task);
       case 'cancelInSlot':
-        return this.slots.get(effect.task.slotIndex)?.post({ kind: 'cancel', attemptId: effect.task.deployment.attemptId });
-      case 'startCancelTimer':
-        return this.startCancelTimer(effect.attemptId);
+        this.askToCancel(effect.task);
+        return this.watchdog.start(effect.task.deployment.attemptId, spellTask(effect.task));
       case 'releaseChannels':
         return this.options.broker.release(effect.attemptId, effect.cause);
       case 'switched':
@@ -330,18 +339,8 @@ export class TaskExecutor {
     }
   }
 
-  private startCancelTimer(attemptId: ExecutionAttemptId): void {
-    const { cancellationTimeoutMs, ports } = this.options;
-    if (cancellationTimeoutMs === 0) return;
-    const timer = ports.clock.after(cancellationTimeoutMs, () => {
-      this.cancelTimers.delete(attemptId);
-      const task = present(this.core.task(attemptId), 'a task whose cancellation is timed is known');
-      this.log.warn(
-        `Task ${spellTask(task)} did not react to its cancellation within ${cancellationTimeoutMs} ms; its slot's worker is stopped and replaced.`,
-      );
-      this.apply({ kind: 'cancelTimedOut', attemptId });
-    });
-    this.cancelTimers.set(attemptId, timer);
+  private askToCancel({ deployment: { attemptId }, slotIndex }: Task): void {
+    this.slots.get(slotIndex)?.post({ kind: 'cancel', attemptId });
   }
 
   private switched({ task, from, to }: Extract<TaskExecutorEffect, { kind: 'switched' }>): void {
@@ -349,8 +348,7 @@ export class TaskExecutor {
     logSwitch(this.taskLoggers, { task, from, to });
     if (isTerminalExecutionState(to)) {
       this.checkpoints.end(attemptId);
-      this.cancelTimers.get(attemptId)?.cancel();
-      this.cancelTimers.delete(attemptId);
+      this.watchdog.end(attemptId);
     }
     if (to !== 'DEPLOYING') this.options.toJobManager.taskStateChanged(this.report(task));
   }

@@ -19,6 +19,7 @@ import type {
 import type { RpcTransport } from '../rpc/transport.ts';
 import { ArtifactCache } from '../storage/artifact-cache.ts';
 import type { FileSystems } from '../storage/file-system.ts';
+import type { CancellationOptions } from './cancellation-watchdog.ts';
 import { JobManagerLink } from './job-manager-link.ts';
 import { ProgramStore } from './program-store.ts';
 import type { RegistrationOptions } from './registration.core.ts';
@@ -49,8 +50,7 @@ export interface TaskManagerOptions {
   readonly slotCount: number;
   /** `pekko.ask.timeout`. */
   readonly callTimeoutMs: number;
-  /** `task.cancellation.timeout`; 0: never. */
-  readonly cancellationTimeoutMs: number;
+  readonly cancellation: CancellationOptions;
   /** Where fetched artifacts are kept; created when the first one comes. */
   readonly artifactDirectory: string;
   readonly resources: { readonly total: ResourceProfile; readonly hardware: HardwareDescription; readonly memory: MemoryConfiguration };
@@ -69,7 +69,7 @@ export class TaskManager {
   private constructor(options: TaskManagerOptions, dataPort: number) {
     this.options = options;
     this.description = describe(options, dataPort);
-    const { ports, loggers, slotCount, slotHost, broker, print, files, cancellationTimeoutMs } = options;
+    const { ports, loggers, slotCount, slotHost, broker, print, files, cancellation } = options;
     const { resourceId, host } = this.description;
     this.executor = new TaskExecutor({
       ports,
@@ -79,7 +79,7 @@ export class TaskManager {
       broker,
       print,
       files,
-      cancellationTimeoutMs,
+      cancellation,
       programs: new ProgramStore(
         new ArtifactCache(options.artifactDirectory), (request) => this.link.call('fetchArtifact', request, options.callTimeoutMs),
       ),

@@ -15,6 +15,7 @@ import { ClusterError } from '../protocol/errors.ts';
 import { NO_TASK_MANAGER_METRICS } from '../protocol/task-manager.ts';
 import { MemoryTransport } from '../rpc/memory-transport.ts';
 import type { RpcTransport } from '../rpc/transport.ts';
+import type { CancellationOptions } from '../task/cancellation-watchdog.ts';
 import type { SlotHost } from '../task/slot-protocol.ts';
 import type { PrintTarget } from '../task/task-executor.ts';
 import { localFileSystems } from '../storage/local-files.ts';
@@ -36,7 +37,7 @@ export interface EmbeddedClusterOptions {
   /** Where artifacts are kept; `artifacts` below it. Default: a fresh temporary directory. */
   readonly blobDirectory?: string;
   readonly print: PrintTarget;
-  readonly cancellationTimeoutMs: number;
+  readonly cancellation: CancellationOptions;
   /** Default: in memory. */
   readonly transport?: RpcTransport;
 }
@@ -115,7 +116,7 @@ export class EmbeddedCluster {
 
   /** Adds a TaskManager. It registers in the background. */
   async startTaskManager(): Promise<TaskManager> {
-    const { ports, loggers, slotCount, makeBroker, makeSlotHost, print, cancellationTimeoutMs } = this.options;
+    const { ports, loggers, slotCount, makeBroker, makeSlotHost, print, cancellation } = this.options;
     const broker = makeBroker();
     const taskManager = await TaskManager.start({
       ports,
@@ -133,7 +134,7 @@ export class EmbeddedCluster {
       resourceId: `taskmanager-${++this.started}`,
       slotCount,
       callTimeoutMs: CALL_TIMEOUT_MS,
-      cancellationTimeoutMs,
+      cancellation,
       artifactDirectory: join(directory(ports), 'cache'),
       resources: RESOURCES,
       metrics: () => NO_TASK_MANAGER_METRICS,

@@ -60,7 +60,7 @@ export interface MiniClusterOptions {
 const SLOTS = 4;
 const NETWORK_SIZE_BYTES = 64 * 1024 * 1024;
 const THREAD_LIMITS = { oldSpaceSizeMbMax: 256 };
-const CANCELLATION_TIMEOUT_MS = 10_000;
+const CANCELLATION = { intervalMs: 30_000, timeoutMs: 10_000 };
 const BUILD_TIMEOUT_MS = 30_000;
 const NETWORK_LOGGER = 'org.apache.flink.runtime.io.network.NettyShuffleEnvironment';
 const COLLECT_ID = 'executeAndCollect';
@@ -95,7 +95,7 @@ export class MiniCluster implements AsyncDisposable {
       makeCoordinator: coordinators(programs, blobDirectory),
       programWorkers: new ProgramWorkers(ports.clock, BUILD_TIMEOUT_MS),
       print: options.onPrint ? printTo(options.onPrint) : printToProcess,
-      cancellationTimeoutMs: CANCELLATION_TIMEOUT_MS,
+      cancellation: CANCELLATION,
     });
     return new MiniCluster(cluster, programs, configuration);
   }

@@ -100,7 +100,7 @@ test('A job leaves the log lines that operators grep, in order', async (t) => {
     makeCoordinator: () => null,
     programWorkers: null,
     print: { write: (_stream, _text, onWritten) => onWritten() },
-    cancellationTimeoutMs: 1000,
+    cancellation: { intervalMs: 0, timeoutMs: 1000 },
   });
   t.teardown(() => cluster.close());
   const id = await cluster.jobManager.submitJob(lineGraph(1, [1]));

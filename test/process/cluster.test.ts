@@ -185,12 +185,15 @@ test.serial('an error of user code names the file and line of the TypeScript, an
 });
 
 test.serial('cancel works against a function that never returns; its slot is replaced', async (t) => {
-  const cluster = await startCluster(t, { 'task.cancellation.timeout': '500 ms', 'taskmanager.numberOfTaskSlots': 1 });
+  const cluster = await startCluster(t, { 'task.cancellation.interval': '100 ms', 'task.cancellation.timeout': '500 ms', 'taskmanager.numberOfTaskSlots': 1 });
   const [pid = 0] = await cluster.pids('taskexecutor');
   const jobId = await submit(t, cluster, STUCK);
   await reaches(cluster, jobId, 'RUNNING');
   await cluster.run('flink', ['cancel', jobId]);
   await reaches(cluster, jobId, 'CANCELED');
+  inOrder(t, await cluster.logOf('taskexecutor', 'log'), [
+    /did not react to cancelling signal - interrupting; it is stuck for \d+ ms/, /did not exit gracefully within 500 ms/,
+  ]);
   t.true(await isAlive(pid));
   t.is((await cluster.run('flink', ['run', await jobFile(cluster, 'hello.ts', HELLO)])).code, 0);
 });

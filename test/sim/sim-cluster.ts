@@ -97,7 +97,7 @@ export class SimCluster {
       resourceId,
       slotCount: this.scenario.slots,
       callTimeoutMs: CALL_TIMEOUT_MS,
-      cancellationTimeoutMs: CANCELLATION_TIMEOUT_MS,
+      cancellation: { intervalMs: 500, timeoutMs: CANCELLATION_TIMEOUT_MS },
       artifactDirectory: '/nonexistent',
       resources: RESOURCES,
       metrics: () => NO_TASK_MANAGER_METRICS,

@@ -11,7 +11,7 @@ import { ScriptedSlots, idleBroker } from './scripted-slots.ts';
 
 const RESULT_WAIT_MS = 10_000;
 
-async function cluster(t: ExecutionContext, options: { taskManagers?: number; slots?: number; cancellationTimeoutMs?: number; transport?: RpcTransport } = {}) {
+async function cluster(t: ExecutionContext, options: { taskManagers?: number; slots?: number; cancellation?: { intervalMs: number; timeoutMs: number }; transport?: RpcTransport } = {}) {
   const slots = new ScriptedSlots();
   const embedded = await EmbeddedCluster.start({
     ports: systemPorts,
@@ -24,7 +24,7 @@ async function cluster(t: ExecutionContext, options: { taskManagers?: number; sl
     makeCoordinator: () => null,
     programWorkers: null,
     print: { write: (_stream, _text, done) => done() },
-    cancellationTimeoutMs: options.cancellationTimeoutMs ?? 10_000,
+    cancellation: options.cancellation ?? { intervalMs: 0, timeoutMs: 10_000 },
     ...(options.transport ? { transport: options.transport } : {}),
   });
   t.teardown(() => embedded.close());
@@ -90,8 +90,9 @@ test('A canceled job is CANCELED and its slots are free again', async (t) => {
 });
 
 test('A task that ignores its cancellation loses its worker, and the slot gets another', async (t) => {
-  const { jobManager, slots } = await cluster(t, { cancellationTimeoutMs: 20 });
-  slots.onCancel = () => undefined;
+  const { jobManager, slots } = await cluster(t, { cancellation: { intervalMs: 4, timeoutMs: 20 } });
+  let asked = 0;
+  slots.onCancel = () => void (asked += 1);
   const jobId = await submitted(lineGraph(5, [1]), jobManager);
   await until(() => slots.tasks.size === 1);
   const before = slots.started;
@@ -99,6 +100,18 @@ test('A task that ignores its cancellation loses its worker, and the slot gets a
   t.is((await jobManager.jobResult(jobId, RESULT_WAIT_MS))?.status, 'CANCELED');
   t.true(slots.terminated >= 1);
   t.true(slots.started > before);
+  t.true(asked > 1, 'it was asked again in the meantime');
+});
+
+test('A task that hears the second call keeps its worker', async (t) => {
+  const { jobManager, slots } = await cluster(t, { cancellation: { intervalMs: 4, timeoutMs: 10_000 } });
+  let asked = 0;
+  slots.onCancel = (task) => void (++asked === 2 && task.state('CANCELED'));
+  const jobId = await submitted(lineGraph(5, [1]), jobManager);
+  await until(() => slots.tasks.size === 1);
+  await jobManager.cancelJob(jobId);
+  t.is((await jobManager.jobResult(jobId, RESULT_WAIT_MS))?.status, 'CANCELED');
+  t.is(asked, 2);
 });
 
 test('A worker that dies fails its tasks with the cause', async (t) => {
