@@ -2,7 +2,7 @@
  * What a TaskManager needs to run one attempt of one subtask, and what it reports about it. Plain data;
  * travels inside protobuf messages as bytes fields of JSON (small, and off the record path).
  */
-import type { TaskRestore } from './checkpoint.ts';
+import type { CheckpointOptions, TaskRestore } from './checkpoint.ts';
 import type { ErrorInfo } from './errors.ts';
 import type { AllocationId, ExecutionAttemptId, Generation, JobId, JobVertexId, ResourceId } from './ids.ts';
 import type { JsonValue } from './json.ts';
@@ -79,6 +79,24 @@ export type AccumulatorValue =
   | { readonly kind: 'sum64'; readonly value: string }
   | { readonly kind: 'histogram'; readonly counts: Readonly<Record<string, number>> };
 
+/**
+ * What a TaskManager knows of the checkpoints of one execution. A later leader gives up what is in flight, so that the files
+ * named here are removed once, and sends the last completion again.
+ */
+export interface ExecutionCheckpoints {
+  /** Ascending by id. */
+  readonly inFlight: readonly {
+    readonly checkpointId: number;
+    /** Files written for it that a JobManager was told of; null: it has not been acknowledged. Inline state has no file. */
+    readonly acknowledgedFiles: readonly string[] | null;
+  }[];
+  /** 0: none. Announcements rise, so each stands for all before. */
+  readonly lastCompletedId: number;
+  readonly lastAbortedId: number;
+  /** The stop savepoint that the task takes part in; null: none, or it was given up. */
+  readonly stop: { readonly checkpointId: number; readonly mode: CheckpointOptions['stop']; readonly isCompleted: boolean } | null;
+}
+
 /** Everything a TaskManager knows of one execution; part of its registration and of its heartbeats. */
 export interface ExecutionReport {
   readonly jobId: JobId;
@@ -95,6 +113,7 @@ export interface ExecutionReport {
   readonly connectedChannels: readonly string[];
   /** Ids of splits received since the last completed checkpoint, with whether they are finished. */
   readonly splits: readonly { readonly id: string; readonly finished: boolean }[];
+  readonly checkpoints: ExecutionCheckpoints;
 }
 
 /** A message between a source reader (or collect sink) and its coordinator at the JobMaster. */

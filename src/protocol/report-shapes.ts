@@ -4,7 +4,7 @@
  */
 import { parseCheckpointAck, type TaskCheckpointAck } from './checkpoint.ts';
 import { fromJsonBytes } from './control.ts';
-import type { AccumulatorValue, ExecutionReport, OperatorEventBody, TaskIoMetrics } from './deployment.ts';
+import type { AccumulatorValue, ExecutionCheckpoints, ExecutionReport, OperatorEventBody, TaskIoMetrics } from './deployment.ts';
 import { ClusterError, ERROR_KINDS, type ErrorInfo } from './errors.ts';
 import type { JsonValue } from './json.ts';
 import {
@@ -77,6 +77,14 @@ const execution = fieldsOf<ExecutionReport>({
   accumulators: recordOf(accumulator),
   connectedChannels: listOf(name),
   splits: listOf(fieldsOf<ExecutionReport['splits'][number]>({ id: name, finished: flag })),
+  checkpoints: fieldsOf<ExecutionCheckpoints>({
+    inFlight: listOf(fieldsOf<ExecutionCheckpoints['inFlight'][number]>({ checkpointId: count, acknowledgedFiles: orNull(listOf(name)) })),
+    lastCompletedId: count,
+    lastAbortedId: count,
+    stop: orNull(fieldsOf<NonNullable<ExecutionCheckpoints['stop']>>({
+      checkpointId: count, mode: oneOf(['no', 'suspend', 'drain']), isCompleted: flag,
+    })),
+  }),
 });
 
 /** What readers send; the other kinds of event go the other way. */

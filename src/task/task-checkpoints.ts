@@ -15,7 +15,7 @@ import { present } from '../base/assert.ts';
 import type {
   CheckpointOptions, KeyedStateHandle, OperatorSubtaskState, StateHandle, TaskCheckpointAck,
 } from '../protocol/checkpoint.ts';
-import type { TaskDeployment } from '../protocol/deployment.ts';
+import type { ExecutionCheckpoints, TaskDeployment } from '../protocol/deployment.ts';
 import { ClusterError, errorInfo, type ErrorInfo } from '../protocol/errors.ts';
 import type { ExecutionAttemptId, OperatorId } from '../protocol/ids.ts';
 import type { FileSystems } from '../storage/file-system.ts';
@@ -51,15 +51,24 @@ interface Part {
 /** Checkpoints that are over, as far back as late slices of them may come. */
 const CLOSED_MAX = 256;
 
+/** Before the first announcement. */
+const NONE = { completedId: 0, lastCompletedId: 0, lastAbortedId: 0, stop: null } as const;
+
 /** What one attempt has told of its checkpoints. */
 interface AttemptCheckpoints {
   readonly parts: Map<number, Part>;
   /** Acknowledged or given up: late slices are dropped. */
   readonly closedIds: Set<number>;
+  /** Acknowledged and neither complete nor aborted yet: the files written for it. */
+  readonly acknowledged: Map<number, readonly string[]>;
   /** Keyed state by checkpoint and operator, of checkpoints that later ones may build on. */
   readonly chains: Map<number, ReadonlyMap<OperatorId, readonly KeyedStateHandle[]>>;
   /** The last of `chains` that is complete. */
   completedId: number;
+  /** As announced; see `ExecutionCheckpoints`. */
+  lastCompletedId: number;
+  lastAbortedId: number;
+  stop: ExecutionCheckpoints['stop'];
 }
 
 type SlotMessage<K extends CheckpointMessage['kind']> = Extract<CheckpointMessage, { readonly kind: K }>;
@@ -75,11 +84,15 @@ export class TaskCheckpoints {
 
   /** Asks a task for a checkpoint. */
   trigger(attemptId: ExecutionAttemptId, checkpointId: number, timestampMs: number, options: CheckpointOptions): void {
+    if (options.stop !== 'no') this.attemptOf(attemptId).stop = { checkpointId, mode: options.stop, isCompleted: false };
     this.options.toSlot(attemptId, { kind: 'triggerCheckpoint', attemptId, checkpointId, timestampMs, options });
   }
 
   complete(attemptId: ExecutionAttemptId, checkpointId: number): void {
     const attempt = this.attemptOf(attemptId);
+    attempt.lastCompletedId = Math.max(attempt.lastCompletedId, checkpointId);
+    for (const id of attempt.acknowledged.keys()) if (id <= checkpointId) attempt.acknowledged.delete(id);
+    if (attempt.stop?.checkpointId === checkpointId) attempt.stop = { ...attempt.stop, isCompleted: true };
     if (checkpointId > attempt.completedId && attempt.chains.has(checkpointId)) {
       // A part that is under way may build on the one that was complete before.
       for (const id of attempt.chains.keys()) if (id < attempt.completedId) attempt.chains.delete(id);
@@ -91,7 +104,11 @@ export class TaskCheckpoints {
   /** The JobManager has given the checkpoint up, so what it was not told of is no loss to it. */
   abort(attemptId: ExecutionAttemptId, checkpointId: number): void {
     this.giveUp(attemptId, checkpointId, true);
-    this.attempts.get(attemptId)?.chains.delete(checkpointId);
+    const attempt = this.attemptOf(attemptId);
+    attempt.lastAbortedId = Math.max(attempt.lastAbortedId, checkpointId);
+    attempt.acknowledged.delete(checkpointId);
+    if (attempt.stop?.checkpointId === checkpointId) attempt.stop = null;
+    attempt.chains.delete(checkpointId);
     this.options.toSlot(attemptId, { kind: 'checkpointAborted', attemptId, checkpointId });
   }
 
@@ -101,6 +118,16 @@ export class TaskCheckpoints {
     if (attempt === undefined) return;
     for (const checkpointId of attempt.parts.keys()) this.giveUp(attemptId, checkpointId, false);
     this.attempts.delete(attemptId);
+  }
+
+  /** For the report to the JobManager. Nothing is known of an attempt that is over. */
+  report(attemptId: ExecutionAttemptId): ExecutionCheckpoints {
+    const attempt = this.attempts.get(attemptId);
+    if (attempt === undefined) return { inFlight: [], lastCompletedId: 0, lastAbortedId: 0, stop: null };
+    const { parts, acknowledged, lastCompletedId, lastAbortedId, stop } = attempt;
+    const ids = [...new Set([...parts.keys(), ...acknowledged.keys()])].sort((a, b) => a - b);
+    const inFlight = ids.map((checkpointId) => ({ checkpointId, acknowledgedFiles: acknowledged.get(checkpointId) ?? null }));
+    return { inFlight, lastCompletedId, lastAbortedId, stop };
   }
 
   onMessage(attemptId: ExecutionAttemptId, message: CheckpointMessage): void {
@@ -138,6 +165,7 @@ export class TaskCheckpoints {
       if (part.isGivenUp) return;
       const operators = this.operatorStates(task, message, handles);
       const asyncMs = figures.asyncMs + this.options.ports.clock.monotonicMs() - startedMs;
+      this.noteAcknowledged(task.attemptId, checkpointId, handles);
       const metrics = { ...figures, asyncMs, ...sizesOf(operators, handles), persistedBytes: 0, unaligned: false };
       await this.tell(task, part, { checkpointId, operators, metrics });
       const attempt = this.attempts.get(task.attemptId);
@@ -146,6 +174,13 @@ export class TaskCheckpoints {
     } catch (thrown) {
       this.fail(task, part, checkpointId, thrown);
     }
+  }
+
+  /** Before it is told: it may have arrived, whatever we hear. */
+  private noteAcknowledged(attemptId: ExecutionAttemptId, checkpointId: number, handles: ReadonlyMap<number, StateHandle>): void {
+    const { acknowledged } = this.attemptOf(attemptId);
+    acknowledged.set(checkpointId, [...handles.values()].flatMap((handle) => handle.kind === 'file' ? [handle.path] : []));
+    for (const id of acknowledged.keys()) if (acknowledged.size > CLOSED_MAX) acknowledged.delete(id);
   }
 
   /** Repeats the acknowledgement while the JobManager is out of touch. */
@@ -206,19 +241,21 @@ export class TaskCheckpoints {
 
   /** Null when it is over. */
   private partOf({ attemptId }: TaskDeployment, checkpointId: number, options: CheckpointOptions): Part | null {
-    const { parts, closedIds } = this.attemptOf(attemptId);
+    const attempt = this.attemptOf(attemptId);
+    const { parts, closedIds } = attempt;
     const known = parts.get(checkpointId);
     if (known !== undefined || closedIds.has(checkpointId)) return known ?? null;
     const files = new CheckpointFiles({ files: this.options.files, options, prefix: `${attemptId}-${checkpointId}` });
     const part = { files, isHandedOver: false, isGivenUp: false };
     parts.set(checkpointId, part);
+    if (options.stop !== 'no') attempt.stop = { checkpointId, mode: options.stop, isCompleted: false };
     return part;
   }
 
   private attemptOf(attemptId: ExecutionAttemptId): AttemptCheckpoints {
     const known = this.attempts.get(attemptId);
     if (known !== undefined) return known;
-    const attempt: AttemptCheckpoints = { parts: new Map(), closedIds: new Set(), chains: new Map(), completedId: 0 };
+    const attempt: AttemptCheckpoints = { parts: new Map(), closedIds: new Set(), chains: new Map(), acknowledged: new Map(), ...NONE };
     this.attempts.set(attemptId, attempt);
     return attempt;
   }
@@ -229,9 +266,11 @@ export class TaskCheckpoints {
     if (attempt === undefined) return;
     const part = attempt.parts.get(checkpointId);
     close(attempt, checkpointId);
+    if (attempt.stop?.checkpointId === checkpointId) attempt.stop = null;
     if (part === undefined) return;
     part.isGivenUp = true;
     if (part.isHandedOver && !isKnown) return;
+    attempt.acknowledged.delete(checkpointId);
     part.files.discard().catch((thrown: unknown) => {
       this.options.log.warn(`Files of checkpoint ${checkpointId} of task ${attemptId} could not be removed.`, thrown);
     });

@@ -337,10 +337,12 @@ export class TaskExecutorCore {
   }
 }
 
-/** The report of a task. `connectedChannels` is the exchange's knowledge. */
-export function reportOf({ deployment, state, error, figures }: Task, connectedChannels: readonly string[]): ExecutionReport {
+/** The report of a task, with what others know of it. */
+export function reportOf(
+  { deployment, state, error, figures }: Task, known: Pick<ExecutionReport, 'connectedChannels' | 'checkpoints'>,
+): ExecutionReport {
   const { jobId, attemptId, vertexId, subtaskIndex, generation, allocationId } = deployment;
-  return { jobId, attemptId, vertexId, subtaskIndex, generation, allocationId, state, error, ...figures, connectedChannels, splits: [] };
+  return { jobId, attemptId, vertexId, subtaskIndex, generation, allocationId, state, error, ...figures, ...known, splits: [] };
 }
 
 /** Flink's form of a task in a TaskManager's log: `map (1/2)#0 (<attempt id>)`. */

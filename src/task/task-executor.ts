@@ -361,6 +361,8 @@ export class TaskExecutor {
   }
 
   private report(task: Task): ExecutionReport {
-    return reportOf(task, this.options.broker.connectedChannels(task.deployment.attemptId));
+    const { attemptId } = task.deployment;
+    const connectedChannels = this.options.broker.connectedChannels(attemptId);
+    return reportOf(task, { connectedChannels, checkpoints: this.checkpoints.report(attemptId) });
   }
 }

@@ -51,7 +51,7 @@ class World {
     if (!execution?.location) return;
     const { attemptId, subtaskIndex, generation, vertex, allocationId } = execution;
     const base = { jobId: this.core.graph.jobGraph.jobId, attemptId, vertexId: vertex.id, subtaskIndex, generation };
-    const figures = { metrics: NO_METRICS, accumulators: {}, connectedChannels: [], splits: [] };
+    const figures = { metrics: NO_METRICS, accumulators: {}, connectedChannels: [], splits: [], checkpoints: { inFlight: [], lastCompletedId: 0, lastAbortedId: 0, stop: null } };
     this.apply({ kind: 'reported', report: { ...base, allocationId: allocationId as AllocationId, state, error: state === 'FAILED' ? error : null, ...figures } });
   }
 

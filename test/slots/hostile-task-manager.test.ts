@@ -29,6 +29,7 @@ const REPORT = {
   jobId: 'j', attemptId: 't', vertexId: 'v', subtaskIndex: 0, generation: 1, allocationId: 'a', state: 'FAILED',
   error: { code: 'USER_CODE', className: 'E', message: 'm', stack: '', cause: { code: 'INTERNAL', className: 'E', message: 'm', stack: '' } },
   metrics: IO, accumulators: { n: { kind: 'counter', value: 1 } }, connectedChannels: ['c'], splits: [{ id: 's', finished: false }],
+  checkpoints: { inFlight: [{ checkpointId: 2, acknowledgedFiles: ['f'] }], lastCompletedId: 1, lastAbortedId: 0, stop: { checkpointId: 2, mode: 'drain', isCompleted: false } },
 };
 /** One message of each kind, its JSON fields not yet encoded. */
 const MESSAGES: readonly [Method, Readonly<Record<string, unknown>>][] = [

@@ -251,3 +251,28 @@ test('state that is damaged on its way back is named, with its operator and file
   rmSync(handle.path);
   await t.throwsAsync(read, corrupt);
 });
+
+test('the report says what is in flight with its files, what was announced last, and how far a stop is', async (t) => {
+  const bench = new Bench(t);
+  const report = () => bench.checkpoints.report(ATTEMPT);
+  t.deepEqual(report(), { inFlight: [], lastCompletedId: 0, lastAbortedId: 0, stop: null });
+  bench.bytes(1, 'slices');
+  t.deepEqual(report().inFlight, [{ checkpointId: 1, acknowledgedFiles: null }]);
+  bench.ack(1);
+  await bench.until(() => bench.acks.length === 1);
+  const stop = { ...bench.options, kind: 'savepoint' as const, stop: 'drain' as const, format: 'CANONICAL' as const };
+  bench.checkpoints.trigger(ATTEMPT, 2, 0, stop);
+  t.deepEqual(report(), {
+    inFlight: [{ checkpointId: 1, acknowledgedFiles: [fileHandle(bench.acks[0]).path] }], lastCompletedId: 0, lastAbortedId: 0,
+    stop: { checkpointId: 2, mode: 'drain', isCompleted: false },
+  });
+  bench.checkpoints.complete(ATTEMPT, 1);
+  bench.checkpoints.complete(ATTEMPT, 2);
+  t.deepEqual(report(), { inFlight: [], lastCompletedId: 2, lastAbortedId: 0, stop: { checkpointId: 2, mode: 'drain', isCompleted: true } });
+  bench.bytes(4, 'slices');
+  bench.checkpoints.trigger(ATTEMPT, 5, 0, stop);
+  for (const id of [5, 4, 3]) bench.checkpoints.abort(ATTEMPT, id);
+  t.deepEqual(report(), { inFlight: [], lastCompletedId: 2, lastAbortedId: 5, stop: null });
+  bench.checkpoints.end(ATTEMPT);
+  t.deepEqual(report(), { inFlight: [], lastCompletedId: 0, lastAbortedId: 0, stop: null });
+});
