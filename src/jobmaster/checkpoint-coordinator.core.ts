@@ -138,6 +138,7 @@ export class CheckpointCoordinatorCore {
   private readonly completedIds = new Set<number>();
   private isRunning = false;
   private isStopping = false;
+  private stopped: number | null = null;
   private lastId = 0;
   private latestCompleted = 0;
   private round = 0;
@@ -156,6 +157,11 @@ export class CheckpointCoordinatorCore {
   /** Id of the newest completed checkpoint (or of what was restored); 0: none. */
   get latestCompletedId(): number {
     return this.latestCompleted;
+  }
+
+  /** The savepoint that stops the job, once it is complete. Nothing is taken after it. */
+  get stoppedId(): number | null {
+    return this.stopped;
   }
 
   /** A checkpoint is being stored: whether it completes is not yet known. */
@@ -205,7 +211,8 @@ export class CheckpointCoordinatorCore {
   private resume(): CheckpointEffect[] {
     if (this.isRunning) return [];
     this.isRunning = true;
-    this.isStopping = false;
+    this.isStopping = this.stopped !== null;
+    if (this.isStopping) return [];
     return this.startPeriod(this.cadence.intervalMs);
   }
 
@@ -358,6 +365,7 @@ export class CheckpointCoordinatorCore {
     this.failuresInRow = 0;
     const completed: CheckpointEffect = { kind: 'completed', pending };
     if (pending.kind === 'savepoint' && pending.stop === 'no') return [completed, ...this.storeNext()];
+    if (pending.stop !== 'no') this.stopped = checkpointId;
     this.latestCompleted = Math.max(this.latestCompleted, checkpointId);
     this.mayIncrement = true;
     return [completed, ...this.subsume(checkpointId), ...this.storeNext()];

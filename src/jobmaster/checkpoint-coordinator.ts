@@ -122,8 +122,15 @@ export class CheckpointCoordinator {
   async restore(isSuspicious: boolean): Promise<void> {
     await this.storing;
     const latest = await this.recovery.latest(isSuspicious);
+    const { stoppedId } = this.core;
+    if (stoppedId !== null && latest?.metadata.checkpointId !== stoppedId) throw unreadableStop(stoppedId);
     if (latest) this.take(latest, latest.isOwned);
     else this.log.info('No checkpoint found during restore.');
+  }
+
+  /** The savepoint that stops the job is complete: from then on the job goes on from nothing else. */
+  get isStopped(): boolean {
+    return this.core.stoppedId !== null;
   }
 
   /** What the next attempt of a subtask begins from; null: nothing. */
@@ -433,6 +440,13 @@ export class CheckpointCoordinator {
     const location = this.options.executions().find((execution) => execution.attemptId === attemptId)?.location;
     return location ? spellLocation(location) : '(unassigned)';
   }
+}
+
+function unreadableStop(checkpointId: number): ClusterError {
+  const message =
+    `savepoint ${checkpointId}, which stops the job, cannot be read any more (the log names what is damaged). The job cannot finish from ` +
+    'an earlier checkpoint: records after it would be lost';
+  return new ClusterError('CHECKPOINT_CORRUPT', message);
 }
 
 const SAVEPOINT_TYPES = {

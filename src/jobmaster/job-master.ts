@@ -83,6 +83,7 @@ export class JobMaster implements JobListener {
     this.core = new SchedulerCore(
       {
         jobGraph, executionGraphId: ports.random.hex(16), restartStrategy, slotRequestTimeoutMs, failuresMax: options.failuresMax,
+        isStopped: () => this.checkpoints.isStopped,
         restoreOf: (execution) => this.checkpoints.restoreOf(execution),
         hasFinalCheckpoint: options.checkpoints.cadence.intervalMs !== null && options.checkpoints.afterTasksFinish,
       },

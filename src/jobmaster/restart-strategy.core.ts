@@ -47,7 +47,7 @@ export function restartStrategyOf(options: RestartStrategyOptions, unit: () => n
     case 'none':
       return { description: 'NoRestartBackoffTimeStrategy', onFailure: () => ({ delayMs: null, isNewAttempt: true }) };
     case 'fixed-delay':
-      return fixedDelay(options.attempts, options.delayMs);
+      return fixedDelayOf(options.attempts, options.delayMs);
     case 'failure-rate':
       return failureRate(options);
     case 'exponential-delay':
@@ -57,7 +57,8 @@ export function restartStrategyOf(options: RestartStrategyOptions, unit: () => n
   }
 }
 
-function fixedDelay(attempts: number, delayMs: number): RestartStrategy {
+/** Restarts so many times in all. */
+export function fixedDelayOf(attempts: number, delayMs: number): RestartStrategy {
   let failures = 0;
   return {
     description: `FixedDelayRestartBackoffTimeStrategy(maxNumberRestartAttempts=${attempts}, backoffTimeMS=${delayMs})`,

@@ -1,6 +1,9 @@
 /**
  * What people ask of a job's checkpoints: a checkpoint now, a savepoint, a savepoint and the job's end. A stop is over when
  * the job is: its savepoint stands before that, but is of no use to anybody who still sees the job run.
+ *
+ * Unlike Flink: a failure after the savepoint stands does not end the stop. The job restarts from the savepoint, commits what that
+ * holds, and finishes.
  */
 import type { Logger } from '../base/log.ts';
 import type { SavepointWish } from '../protocol/checkpoint.ts';
@@ -58,23 +61,27 @@ export class SavepointOperations {
     const stop = drain ? 'drain' : 'suspend';
     const { location } = await checkpoints.request({ kind: 'savepoint', stop, full: true, targetDirectory, format });
     if (this.status === 'FINISHED') return location;
+    if (isGloballyTerminal(this.status)) throw this.fault(location);
     return new Promise((resolve, reject) => this.stopping.push({ location, resolve, reject }));
   }
 
   jobStatusChanged(status: JobStatus): void {
     this.status = status;
     if (status === 'FINISHED') for (const { resolve, location } of this.stopping.splice(0)) resolve(location);
-    else if (status !== 'RUNNING') this.fail(status);
+    else if (status !== 'RUNNING' && status !== 'RESTARTING') this.fail();
   }
 
-  private fail(status: JobStatus): void {
+  private fail(): void {
+    for (const { reject, location } of this.stopping.splice(0)) reject(this.fault(location));
+  }
+
+  private fault(location: string): ClusterError {
     const { jobId } = this.options;
-    const what = isGloballyTerminal(status) ? `ended as ${status}` : 'failed during stopping';
-    for (const { reject, location } of this.stopping.splice(0)) {
-      const message =
-        `A savepoint has been created at: ${location}, but the corresponding job ${jobId} ${what}. The savepoint is consistent, ` +
-        'but might have uncommitted transactions. If you want to commit the transaction please restart a job from this savepoint.';
-      reject(new ClusterError('CHECKPOINT_FAILED', message));
-    }
+    const what = isGloballyTerminal(this.status) ? `ended as ${this.status}` : 'failed during stopping';
+    return new ClusterError(
+      'CHECKPOINT_FAILED',
+      `A savepoint has been created at: ${location}, but the corresponding job ${jobId} ${what}. The savepoint is consistent, ` +
+        'but might have uncommitted transactions. If you want to commit the transaction please restart a job from this savepoint.',
+    );
   }
 }

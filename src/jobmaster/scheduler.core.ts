@@ -24,7 +24,7 @@ import { SlotPoolCore, sharedSlotOf, sharedSlotsOf, type PooledSlot, type SlotPo
 import { deploymentOf } from './deployment.ts';
 import { ExecutionGraph, spellLocation, type Execution, type Transition } from './execution-graph.core.ts';
 import type { TaskFailure } from './job-details.ts';
-import type { RestartStrategy } from './restart-strategy.core.ts';
+import { fixedDelayOf, type RestartStrategy } from './restart-strategy.core.ts';
 
 export type SchedulerEvent =
   | { readonly kind: 'start' }
@@ -68,11 +68,17 @@ export interface SchedulerOptions {
   readonly restoreOf: (execution: Execution) => TaskRestore | null;
   /** See `TaskDeployment`. */
   readonly hasFinalCheckpoint: boolean;
+  /** The savepoint that stops the job is complete. Whatever fails from then on, the job is to finish from it. */
+  readonly isStopped: () => boolean;
   /** `web.exception-history-size`. */
   readonly failuresMax: number;
   /** For messages: `slot.request.timeout`. */
   readonly slotRequestTimeoutMs: number;
 }
+
+/** Attempts to finish a job whose stop savepoint stands, and the pause before each. */
+const STOP_RESTARTS_MAX = 10;
+const STOP_RESTART_DELAY_MS = 200;
 
 /** States a report walks through, so that a skipped message leaves no gap. */
 const FORWARD: readonly ExecutionState[] = ['DEPLOYING', 'INITIALIZING', 'RUNNING', 'FINISHED'];
@@ -81,6 +87,7 @@ export class SchedulerCore {
   readonly graph: ExecutionGraph;
   private readonly pool: SlotPoolCore;
   private readonly options: SchedulerOptions;
+  private readonly stopStrategy = fixedDelayOf(STOP_RESTARTS_MAX, STOP_RESTART_DELAY_MS);
   /** Vertices that are going down and will restart. */
   private readonly restarting = new Set<JobVertexId>();
   private round = 0;
@@ -158,7 +165,9 @@ export class SchedulerCore {
     const deploys = [...this.byTaskManager(scheduled)].map(([resourceId, executions]): SchedulerEffect => {
       const tasks = executions.map((execution) => {
         const { jobGraph, restoreOf, hasFinalCheckpoint } = this.options;
-        return { execution, deployment: deploymentOf(jobGraph, execution, lookup, { restore: restoreOf(execution), hasFinalCheckpoint }) };
+        const isStopped = this.options.isStopped();
+        const from = { restore: restoreOf(execution), hasFinalCheckpoint: hasFinalCheckpoint && !isStopped, isStopped };
+        return { execution, deployment: deploymentOf(jobGraph, execution, lookup, from) };
       });
       return { kind: 'deploy', resourceId, tasks };
     });
@@ -237,10 +246,15 @@ export class SchedulerCore {
       this.graph.recordConcurrentFailure(failure);
       return [];
     }
-    const { isNewAttempt, delayMs } = this.options.restartStrategy.onFailure(this.nowMs);
+    const { isNewAttempt, delayMs } = this.strategy().onFailure(this.nowMs);
     if (isNewAttempt) this.graph.recordFailure(failure);
     else this.graph.recordConcurrentFailure(failure);
     return delayMs === null ? this.failForGood(error) : this.beginRestart(execution, delayMs);
+  }
+
+  /** A job that is to finish from its stop savepoint has attempts of its own for that: what it was configured with is for jobs that run. */
+  private strategy(): RestartStrategy {
+    return this.options.isStopped() ? this.stopStrategy : this.options.restartStrategy;
   }
 
   private failureOf(error: ErrorInfo, execution: Execution | null): TaskFailure {
@@ -253,7 +267,7 @@ export class SchedulerCore {
     return this.failForGood(error, 'the failure itself: another attempt would fail alike');
   }
 
-  private failForGood(error: ErrorInfo, suppressedBy = this.options.restartStrategy.description): SchedulerEffect[] {
+  private failForGood(error: ErrorInfo, suppressedBy = this.strategy().description): SchedulerEffect[] {
     const message = `Recovery is suppressed by ${suppressedBy}`;
     this.failure = { code: 'JOB_FAILED', className: 'JobException', message, stack: '', cause: error };
     this.restarting.clear();

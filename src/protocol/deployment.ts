@@ -56,6 +56,8 @@ export interface TaskDeployment {
   readonly restore: TaskRestore | null;
   /** Checkpoints are taken to the last one, after the end of the input: what a sink has left is committed with that. */
   readonly hasFinalCheckpoint: boolean;
+  /** The savepoint that stops the job stands: the attempt takes its state over, commits what it holds, and ends. It reads nothing. */
+  readonly isStopped: boolean;
 }
 
 /** Busy, idle and back-pressured time and record counts of one attempt since it started. */

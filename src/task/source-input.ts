@@ -77,6 +77,11 @@ export class SourceInput implements RunnerInput {
     await this.reader.start?.();
   }
 
+  /** Instead of `start`: the source ends without having read anything. */
+  endAtOnce(): void {
+    this.stage = 'watermarkSent';
+  }
+
   poll(batch: RecordBatch): InputResult {
     if (this.inbox.length > 0 && this.takeInbox()) return 'event';
     if (this.stop !== null) return 'nothing';

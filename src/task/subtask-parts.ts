@@ -99,6 +99,8 @@ export interface SubtaskParts {
   /** Null: begin empty. */
   readonly restored: RestoredStates | null;
   readonly hasFinalCheckpoint: boolean;
+  /** See `TaskDeployment`. */
+  readonly isStopped: boolean;
   readonly headNodeId: number;
   readonly subtaskIndex: number;
   readonly parallelism: number;
@@ -156,6 +158,7 @@ class PartsBuilder {
       receivers: this.receivers,
       restored: deployment.restore === null ? null : new RestoredStates(deployment.restore, this.slot.files),
       hasFinalCheckpoint: deployment.hasFinalCheckpoint,
+      isStopped: deployment.isStopped,
       headNodeId: head.id,
       subtaskIndex: deployment.subtaskIndex,
       parallelism: vertexOf(this.task).parallelism,

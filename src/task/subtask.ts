@@ -103,7 +103,7 @@ export class Subtask {
   /** Starts the source; called once the task is RUNNING, since it makes the coordinator assign splits. */
   async start(): Promise<void> {
     const { source } = this.parts;
-    if (source !== null) await named(source.node.name, () => this.source?.start());
+    if (source !== null && !this.parts.isStopped) await named(source.node.name, () => this.source?.start());
   }
 
   /** One stretch of every segment that can run. Throws the failure of the task. */
@@ -266,7 +266,11 @@ export class Subtask {
       }),
       time: this.sourceTime(part),
     });
-    const { restored, subtaskIndex, parallelism } = this.parts;
+    const { restored, subtaskIndex, parallelism, isStopped } = this.parts;
+    if (isStopped) {
+      this.source.endAtOnce();
+      return this.source;
+    }
     const states = await restored?.operatorStates(part.operatorId, name) ?? [];
     if (states.length > 0) this.source.restore(states, subtaskIndex, parallelism);
     return this.source;

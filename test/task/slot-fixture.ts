@@ -285,6 +285,7 @@ function taskOf(jobGraph: JobGraph, vertex: JobVertex, subtaskIndex: number, slo
     subtaskIndex,
     attemptNumber: 0,
     restore: null,
+    isStopped: false,
     hasFinalCheckpoint: 'execution.checkpointing.interval' in jobGraph.configuration,
     outputs: jobGraph.edges.filter((edge) => edge.sourceVertex === vertex.id).map((edge) => ({
       edgeIndex: edge.index,
