@@ -14,6 +14,7 @@ import type { WindowUser } from '../graph/operator-spec.ts';
 import { eventTimeTrigger } from '../graph/window-triggers.ts';
 import { maxTimestampOf, type AssignerContext, type TimeWindow } from '../graph/windows.ts';
 import { present } from '../base/assert.ts';
+import type { TimerMoment } from '../state/timer-queue.ts';
 import type { TimeDomain } from '../state/timer-service.ts';
 import { stateWindowOf, type Addition, type WindowSet } from './merging-windows.ts';
 import type { OperatorCode, RecordVariables } from './operator.ts';
@@ -91,6 +92,10 @@ export class SessionWindowOperator extends WindowedOperator {
 
   private onMerged({ window, stateWindow, mergedWindows, mergedStateWindows }: Addition, hasFired: boolean): void {
     this.checkNotPast(window);
+    if (mergedStateWindows.length === 0 && !hasFired && !this.keepsEmitted) {
+      for (const grown of mergedWindows) this.timers.move(timerOf(grown), timerOf(window));
+      return;
+    }
     if (!hasFired) this.timers.register('event', maxTimestampOf(window), window);
     for (const merged of mergedWindows) {
       this.timers.delete('event', maxTimestampOf(merged), merged);
@@ -104,4 +109,8 @@ export class SessionWindowOperator extends WindowedOperator {
     const elements = this.contents.elements();
     if (elements !== null) this.evaluation.emit(window, elements);
   }
+}
+
+function timerOf(window: TimeWindow): TimerMoment {
+  return { timestampMs: maxTimestampOf(window), namespace: window };
 }

@@ -30,9 +30,11 @@ export interface QueuedTimer {
   readonly spread: number;
 }
 
-/** Finds timers; a timer's slot is its row. */
+/** A timer of a key. */
+export type TimerMoment = Pick<QueuedTimer, 'timestampMs' | 'namespace'>;
 type WantedTimer = Pick<QueuedTimer, 'timestampMs' | 'key' | 'namespace'>;
 
+/** Finds timers; a timer's slot is its row. */
 class TimerIndex extends RowIndex {
   private readonly hash: KeyHash;
   private readonly equals: ((a: unknown, b: unknown) => boolean) | null;
@@ -117,6 +119,15 @@ export class TimerQueue {
     const timer: QueuedTimer = { timestampMs, key, namespace, place: 0, slot: 0, spread };
     this.index.add(timer);
     this.heap.add(timer);
+  }
+
+  /** As adding a timer, which is not there, and then deleting one: in this order, which shows in the heap. False: there is none. */
+  move(key: unknown, from: TimerMoment, to: TimerMoment): boolean {
+    const timer = this.find(from.timestampMs, key, from.namespace);
+    if (timer === null) return false;
+    this.add(to.timestampMs, timer.key, to.namespace);
+    this.remove(timer);
+    return true;
   }
 
   /** A timer that is not there is no error. */
