@@ -83,7 +83,7 @@ export const restOptions = {
     key: 'web.cancel.enable', type: boolean, default: 'true', description: 'Allow jobs to be cancelled from the dashboard.',
   }),
   webRescaleEnable: option({
-    key: 'web.rescale.enable', type: boolean, default: 'true', since: '0.2', description: 'Allow jobs to be rescaled from the dashboard.',
+    key: 'web.rescale.enable', type: boolean, default: 'true', description: 'Allow jobs to be rescaled from the dashboard.',
   }),
   webUploadDir: optional({
     key: 'web.upload.dir', type: string, deprecated: ['jobmanager.web.upload.dir'],

@@ -4,7 +4,7 @@ import type { Logger, LoggerSource } from '../base/log.ts';
 import { Mailbox } from '../base/mailbox.ts';
 import type { Ports } from '../base/ports.ts';
 import { CheckpointStorage } from '../checkpoint/checkpoint-storage.ts';
-import type { JobGraph } from '../graph/job-graph.ts';
+import type { JobGraph, ResourceRequirements } from '../graph/job-graph.ts';
 import type { HaStores } from '../ha/high-availability.ts';
 import type { LeaderPermit } from '../ha/leader-permit.ts';
 import type { CheckpointSettings } from '../jobmaster/checkpoint-settings.ts';
@@ -52,7 +52,7 @@ const MAILBOX_CAPACITY = 65_536;
 const WAITERS_MAX = 1024;
 
 interface Job {
-  readonly jobGraph: JobGraph;
+  jobGraph: JobGraph;
   readonly submitted: { readonly resolve: () => void; readonly reject: (error: Error) => void };
   readonly waiting: Set<() => void>;
   jobMaster: JobMaster | null;
@@ -151,6 +151,24 @@ export class Dispatcher {
     const jobMaster = this.current.get(jobId)?.jobMaster;
     if (!jobMaster) throw notFound(jobId);
     return jobMaster.savepoints;
+  }
+
+  /** Throws JOB_NOT_FOUND. A job that is over keeps the bounds it ended with. */
+  resourceRequirements(jobId: JobId): ResourceRequirements {
+    const jobMaster = this.current.get(jobId)?.jobMaster ?? this.archived(jobId)?.jobMaster;
+    if (!jobMaster) throw notFound(jobId);
+    return jobMaster.rescaling.requirements;
+  }
+
+  /** Resolves once they are durable. Throws JOB_NOT_FOUND, BAD_REQUEST, NO_RESOURCE_AVAILABLE, OVERLOADED. */
+  async updateResourceRequirements(jobId: JobId, requirements: ResourceRequirements): Promise<void> {
+    const job = this.current.get(jobId);
+    if (!job?.jobMaster) throw notFound(jobId);
+    const { stores: { jobGraphs }, permit } = this.options;
+    await job.jobMaster.rescaling.update(requirements, async (jobGraph) => {
+      await jobGraphs.put(permit, jobId, jsonBytes(jobGraph));
+      job.jobGraph = jobGraph;
+    });
   }
 
   /** Throws CHECKPOINT_NOT_FOUND, CHECKPOINT_CORRUPT. */

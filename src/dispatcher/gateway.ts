@@ -2,7 +2,7 @@
  * JobManagerGateway: everything that clients may ask of a JobManager. REST serves it, MiniCluster and the
  * simulator call it directly. Faults are `ClusterError`s; their codes carry the HTTP status.
  */
-import type { JobGraph } from '../graph/job-graph.ts';
+import type { JobGraph, ResourceRequirements } from '../graph/job-graph.ts';
 import type { JobDetails } from '../jobmaster/job-details.ts';
 import type { CheckpointDetails } from '../jobmaster/job-master.ts';
 import type { SavepointWish } from '../protocol/checkpoint.ts';
@@ -103,6 +103,13 @@ export interface JobManagerGateway {
   triggerSavepoint(jobId: JobId, request: SavepointWish & { readonly cancelJob: boolean }): Promise<string>;
   /** Resolves once the job has finished. Throws JOB_NOT_FOUND, BAD_REQUEST, CHECKPOINT_FAILED. */
   stopWithSavepoint(jobId: JobId, request: SavepointWish & { readonly drain: boolean }): Promise<string>;
+  /** How many subtasks each vertex may have. Throws JOB_NOT_FOUND. */
+  resourceRequirements(jobId: JobId): ResourceRequirements;
+  /**
+   * Sets the bounds of every vertex. Resolves once they are stored; the job is then rescaled within them, from a checkpoint
+   * that is taken for it. Throws JOB_NOT_FOUND, BAD_REQUEST, NO_RESOURCE_AVAILABLE, OVERLOADED.
+   */
+  updateResourceRequirements(jobId: JobId, requirements: ResourceRequirements): Promise<void>;
   /** Throws CHECKPOINT_NOT_FOUND, CHECKPOINT_CORRUPT, STORAGE_FAILED. */
   disposeSavepoint(path: string): Promise<void>;
   /** The result, or null when the job has not ended within `waitMs` (0: answers at once). Throws JOB_NOT_FOUND. */

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import type { Logger, LoggerSource } from '../base/log.ts';
 import type { Ports } from '../base/ports.ts';
-import type { JobGraph } from '../graph/job-graph.ts';
+import type { JobGraph, ResourceRequirements } from '../graph/job-graph.ts';
 import type { HaStores, LeaderElection } from '../ha/high-availability.ts';
 import type { LeaderPermit } from '../ha/leader-permit.ts';
 import type { CoordinatorMaker } from '../jobmaster/operator-coordinator.ts';
@@ -180,6 +180,14 @@ export class JobManager implements JobManagerGateway {
 
   async stopWithSavepoint(jobId: JobId, request: SavepointWish & { readonly drain: boolean }): Promise<string> {
     return this.leader().dispatcher.savepoints(jobId).stop(request);
+  }
+
+  resourceRequirements(jobId: JobId): ResourceRequirements {
+    return this.leader().dispatcher.resourceRequirements(jobId);
+  }
+
+  async updateResourceRequirements(jobId: JobId, requirements: ResourceRequirements): Promise<void> {
+    await this.leader().dispatcher.updateResourceRequirements(jobId, requirements);
   }
 
   async disposeSavepoint(path: string): Promise<void> {

@@ -65,6 +65,7 @@ function jobVertex(chain: Chain): JobVertex {
     maxParallelism: chain.head.maxParallelism,
     maxParallelismSet: chain.nodes.some(({ maxParallelismSet }) => maxParallelismSet),
     slotSharingGroup: chain.head.slotSharingGroup,
+    isSerial: chain.nodes.some(({ isSerial }) => isSerial),
   };
 }
 

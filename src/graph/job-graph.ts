@@ -37,7 +37,18 @@ export interface JobVertex {
   /** Of any operator: `StreamNode.maxParallelismSet`. Otherwise the job takes the max parallelism of what it is restored from. */
   readonly maxParallelismSet: boolean;
   readonly slotSharingGroup: string;
+  /** It works in one subtask only, whatever the parallelism of the job. */
+  readonly isSerial: boolean;
 }
+
+/** How many subtasks a vertex may have. */
+export interface ParallelismBounds {
+  readonly lowerBound: number;
+  readonly upperBound: number;
+}
+
+/** Bounds of every vertex of a job. */
+export type ResourceRequirements = Readonly<Record<JobVertexId, ParallelismBounds>>;
 
 /** A stream edge that crosses vertices: one ResultPartition per producer subtask. */
 export interface JobEdge {
@@ -70,6 +81,10 @@ export interface JobGraph {
   readonly edges: readonly JobEdge[];
   /** Wall clock of the client at submission, ms. */
   readonly submittedAtMs: number;
+  /** Rises when the job is rescaled; absent: as it was submitted. */
+  readonly revision?: number;
+  /** Absent: nobody has set any. */
+  readonly resourceRequirements?: ResourceRequirements;
 }
 
 /**

@@ -158,6 +158,7 @@ export class StreamGraphBuilder {
         parallelism: p,
         maxParallelism: this.maxParallelismOf(draft, p),
         maxParallelismSet: this.saidMaxParallelism(draft) !== null,
+        isSerial: draft.serialReason !== undefined,
         slotSharingGroup: groups.get(draft) ?? DEFAULT_SLOT_SHARING_GROUP,
         chaining: draft.chaining,
         keys: draft.keys ?? draft.inputs.map(() => null),

@@ -29,6 +29,8 @@ export interface StreamNode {
   readonly maxParallelism: number;
   /** The program or its configuration says it; otherwise it follows from the parallelism, and a savepoint may say otherwise. */
   readonly maxParallelismSet: boolean;
+  /** One subtask, whatever anybody asks for. */
+  readonly isSerial: boolean;
   readonly slotSharingGroup: string;
   /** `head`: starts a chain but others may follow; `never`: always alone. */
   readonly chaining: 'always' | 'head' | 'never';

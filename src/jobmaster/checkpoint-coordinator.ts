@@ -36,6 +36,7 @@ import { spellLocation, type Execution } from './execution-graph.core.ts';
 import { restoreOf } from './state-assignment.core.ts';
 
 export interface CheckpointCoordinatorOptions {
+  /** Its newest revision at any time. */
   readonly jobGraph: JobGraph;
   readonly ports: Ports;
   readonly loggers: LoggerSource;
@@ -105,7 +106,7 @@ export class CheckpointCoordinator {
     this.tracker = new CheckpointTracker(settings.historyMax);
     this.recovery = new CheckpointRecovery({ jobGraph, settings, storage, completed: this.completed, log: this.log });
     this.core = new CheckpointCoordinatorCore(
-      settings.cadence, (atEnd) => checkpointPlanOf(jobGraph, options.executions(), settings.afterTasksFinish, atEnd),
+      settings.cadence, (atEnd) => checkpointPlanOf(options.jobGraph, options.executions(), settings.afterTasksFinish, atEnd),
     );
   }
 
@@ -131,6 +132,11 @@ export class CheckpointCoordinator {
   /** The savepoint that stops the job is complete: from then on the job goes on from nothing else. */
   get isStopped(): boolean {
     return this.core.stoppedId !== null;
+  }
+
+  /** There is something that attempts could begin from. */
+  get hasCheckpoint(): boolean {
+    return this.completed.latest !== null;
   }
 
   /** What the next attempt of a subtask begins from; null: nothing. */

@@ -29,7 +29,7 @@ export interface CoordinatorHolderOptions {
 }
 
 interface Held {
-  readonly place: Omit<CoordinatedOperator, 'restored'>;
+  place: Omit<CoordinatedOperator, 'restored'>;
   coordinator: OperatorCoordinator | null;
   /** Messages held back; null: they pass. */
   heldBack: (() => void)[] | null;
@@ -49,10 +49,16 @@ export class CoordinatorHolder {
   private snapshotId: number | null = null;
 
   constructor(options: CoordinatorHolderOptions) {
-    const { jobGraph } = options;
     this.options = options;
-    const places = jobGraph.vertices.flatMap((vertex) => vertex.operators.map((operator) => ({ jobGraph, vertex, operator })));
-    this.held = new Map(places.map((place) => [place.operator.nodeId, { place, coordinator: null, heldBack: null }]));
+    this.held = new Map(placesIn(options.jobGraph).map((place) => [place.operator.nodeId, { place, coordinator: null, heldBack: null }]));
+  }
+
+  /** Coordinators that are made from now on are for this revision of the graph. */
+  rescale(jobGraph: JobGraph): void {
+    for (const place of placesIn(jobGraph)) {
+      const held = this.held.get(place.operator.nodeId);
+      if (held) held.place = place;
+    }
   }
 
   /** Makes and starts the coordinators of all vertices, or anew those of `vertices`, from their snapshots. A fault fails the job. */
@@ -165,4 +171,8 @@ export class CoordinatorHolder {
       this.options.fail(errorInfo(thrown));
     }
   }
+}
+
+function placesIn(jobGraph: JobGraph): Omit<CoordinatedOperator, 'restored'>[] {
+  return jobGraph.vertices.flatMap((vertex) => vertex.operators.map((operator) => ({ jobGraph, vertex, operator })));
 }

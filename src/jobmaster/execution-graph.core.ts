@@ -64,10 +64,10 @@ export const NO_METRICS: TaskIoMetrics = {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 export class ExecutionGraph {
-  readonly jobGraph: JobGraph;
+  private currentGraph: JobGraph;
   /** 32 hex; first part of the attempt ids. */
   readonly id: string;
-  private readonly subtasks: Mutable<Execution>[][];
+  private subtasks: Mutable<Execution>[][];
   private readonly byAttempt = new Map<ExecutionAttemptId, Mutable<Execution>>();
   private readonly timestampsMs: Partial<Record<JobStatus, number>>;
   private readonly failures: JobFailure[] = [];
@@ -77,7 +77,7 @@ export class ExecutionGraph {
   /** `failuresMax`: length of the history of failures. The newest is kept in any case: it says why the job ended. */
   constructor(jobGraph: JobGraph, id: string, options: { readonly failuresMax: number; readonly nowMs: number }) {
     const { failuresMax, nowMs } = options;
-    this.jobGraph = jobGraph;
+    this.currentGraph = jobGraph;
     this.id = id;
     this.failuresMax = Math.max(1, failuresMax);
     this.timestampsMs = { INITIALIZING: jobGraph.submittedAtMs, CREATED: nowMs };
@@ -87,6 +87,11 @@ export class ExecutionGraph {
         (_, subtaskIndex) => this.newAttempt({ vertex, subtaskIndex, attemptNumber: 0, generation: 1 }, nowMs),
       ),
     );
+  }
+
+  /** The newest revision. */
+  get jobGraph(): JobGraph {
+    return this.currentGraph;
   }
 
   get status(): JobStatus {
@@ -162,6 +167,21 @@ export class ExecutionGraph {
       const row = present(this.subtasks[this.jobGraph.vertices.indexOf(vertex)], 'a vertex has subtasks');
       row[subtaskIndex] = this.newAttempt({ vertex, subtaskIndex, attemptNumber: attemptNumber + 1, generation }, nowMs);
     }
+  }
+
+  /** Another revision of the graph, with the same vertices at another parallelism: fresh attempts of all subtasks. */
+  rescale(jobGraph: JobGraph, generation: Generation, nowMs: number): void {
+    assert(this.every(({ state }) => isTerminalExecutionState(state)), 'only terminal attempts are followed by others');
+    const before = this.subtasks;
+    this.currentGraph = jobGraph;
+    this.byAttempt.clear();
+    this.subtasks = jobGraph.vertices.map((vertex, index) => {
+      // A subtask that comes back after a while must not take an old attempt's number.
+      const attemptNumber = 1 + Math.max(...(before[index] ?? []).map((execution) => execution.attemptNumber));
+      return Array.from({ length: vertex.parallelism }, (_, subtaskIndex) => {
+        return this.newAttempt({ vertex, subtaskIndex, attemptNumber, generation }, nowMs);
+      });
+    });
   }
 
   /** All vertices that exchange records with `vertexId`, itself included: what must restart together. */

@@ -24,6 +24,7 @@ import { spellExecution, spellLocation, type Execution } from './execution-graph
 import type { JobDetails } from './job-details.ts';
 import type { CollectingCoordinator, CoordinatorMaker } from './operator-coordinator.ts';
 import { restartStrategyOf, type RestartStrategyOptions } from './restart-strategy.core.ts';
+import { Rescaling } from './rescaling.ts';
 import { SavepointOperations } from './savepoint-operations.ts';
 import { SchedulerCore, type SchedulerEffect, type SchedulerEvent } from './scheduler.core.ts';
 
@@ -56,13 +57,14 @@ const MAILBOX_CAPACITY = 262_144;
 
 export class JobMaster implements JobListener {
   readonly address: string;
-  readonly jobGraph: JobGraph;
   private readonly options: JobMasterOptions;
   private readonly core: SchedulerCore;
   private readonly coordinators: CoordinatorHolder;
   private readonly checkpoints: CheckpointCoordinator;
   /** Checkpoints and savepoints on request. */
   readonly savepoints: SavepointOperations;
+  /** The job's parallelism. */
+  readonly rescaling: Rescaling;
   private readonly mailbox = new Mailbox<SchedulerEvent>(MAILBOX_CAPACITY);
   private readonly timers = new Set<Timer>();
   private readonly log: Logger;
@@ -76,7 +78,6 @@ export class JobMaster implements JobListener {
     const restartStrategy = restartStrategyOf(options.restartStrategy, () => ports.random.unit());
     this.options = options;
     this.address = `${options.sessionId.replaceAll('-', '')}@${options.rpcAddress}`;
-    this.jobGraph = jobGraph;
     this.log = loggers.logger('org.apache.flink.runtime.jobmaster.JobMaster');
     this.graphLog = loggers.logger('org.apache.flink.runtime.executiongraph.ExecutionGraph');
     this.lastChangeMs = ports.clock.nowMs();
@@ -95,8 +96,11 @@ export class JobMaster implements JobListener {
       send: (target, body) => this.sendToSubtask(target, body),
       fail: (error) => this.mailbox.post({ kind: 'failJob', error }),
     });
+    const { graph } = this.core;
     this.checkpoints = new CheckpointCoordinator({
-      jobGraph,
+      get jobGraph() {
+        return graph.jobGraph;
+      },
       ports,
       loggers,
       settings: options.checkpoints,
@@ -108,6 +112,17 @@ export class JobMaster implements JobListener {
     });
     this.savepoints = new SavepointOperations({
       jobId: jobGraph.jobId, log: this.log, checkpoints: this.checkpoints, cancel: () => this.cancel(),
+    });
+    this.rescaling = new Rescaling({
+      clock: ports.clock,
+      log: this.log,
+      jobGraph: () => this.jobGraph,
+      status: () => this.core.graph.status,
+      isStopped: () => this.checkpoints.isStopped,
+      slotsAvailable: () => this.core.slotCount + options.resourceManager.freeSlotCount,
+      takeCheckpoint: async () => void await this.savepoints.checkpoint(false),
+      hasCheckpoint: () => this.checkpoints.hasCheckpoint,
+      restart: (next) => this.mailbox.post({ kind: 'rescale', jobGraph: next }),
     });
     this.logInitialization(restartStrategy.description);
   }
@@ -124,6 +139,11 @@ export class JobMaster implements JobListener {
       () => this.startScheduling(),
       (thrown: unknown) => this.mailbox.post({ kind: 'failJob', error: errorInfo(thrown, 'INTERNAL'), isFinal: true }),
     );
+  }
+
+  /** Its newest revision. */
+  get jobGraph(): JobGraph {
+    return this.core.graph.jobGraph;
   }
 
   /** Nothing may be started any more. */
@@ -259,12 +279,13 @@ export class JobMaster implements JobListener {
   }
 
   /** The failure that led here may be that of a damaged checkpoint: then each of its bytes is looked at. */
-  private restore({ round, vertices }: Extract<SchedulerEffect, { kind: 'restore' }>): void {
+  private restore({ round, vertices, jobGraph }: Extract<SchedulerEffect, { kind: 'restore' }>): void {
     const [newest] = this.details().failures;
     const isSuspicious = newest !== undefined && [newest, ...newest.concurrent].some(({ error }) => hasCode(error, 'CHECKPOINT_CORRUPT'));
     void this.checkpoints.restore(isSuspicious).then(
       () => {
         if (this.isOver) return;
+        this.coordinators.rescale(jobGraph);
         this.coordinators.start(vertices, this.checkpoints.coordinatorSnapshots);
         this.mailbox.post({ kind: 'restored', round });
       },

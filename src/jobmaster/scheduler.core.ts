@@ -38,6 +38,8 @@ export type SchedulerEvent =
   | { readonly kind: 'cancel' }
   /** A failure of the job as a whole: an operator coordinator, its initialization. `isFinal`: another attempt would fail alike. */
   | { readonly kind: 'failJob'; readonly error: ErrorInfo; readonly isFinal?: boolean }
+  /** Go on with this revision of the graph, at another parallelism. */
+  | { readonly kind: 'rescale'; readonly jobGraph: JobGraph }
   /** The state of the regions that restart is ready for their new attempts. */
   | { readonly kind: 'restored'; readonly round: number }
   | { readonly kind: 'restartTimerFired'; readonly round: number };
@@ -54,8 +56,8 @@ export type SchedulerEffect =
   | { readonly kind: 'cancelTask'; readonly execution: Execution }
   /** For the operator coordinators. */
   | { readonly kind: 'subtaskFailed'; readonly execution: Execution; readonly error: ErrorInfo }
-  /** All attempts of these vertices are gone. Answered by `restored` with the round (or `failJob`); new attempts follow then. */
-  | { readonly kind: 'restore'; readonly round: number; readonly vertices: ReadonlySet<JobVertexId> }
+  /** All attempts of these vertices are gone. Answered by `restored` with the round (or `failJob`); attempts of `jobGraph` follow. */
+  | { readonly kind: 'restore'; readonly round: number; readonly vertices: ReadonlySet<JobVertexId>; readonly jobGraph: JobGraph }
   | { readonly kind: 'restarting'; readonly taskCount: number; readonly failed: Execution | null }
   | { readonly kind: 'startRestartTimer'; readonly round: number; readonly delayMs: number }
   | { readonly kind: 'terminated'; readonly error: ErrorInfo | null };
@@ -93,6 +95,8 @@ export class SchedulerCore {
   private round = 0;
   private generation = 1;
   private restartDelayPassed = false;
+  /** The graph of the attempts that come next; null: the same. */
+  private nextGraph: JobGraph | null = null;
   /** The round whose restore is under way; null: none is. */
   private restoring: number | null = null;
   private failure: ErrorInfo | null = null;
@@ -132,11 +136,18 @@ export class SchedulerCore {
         return this.cancel();
       case 'failJob':
         return event.isFinal ? this.failFinally(event.error) : this.fail(event.error, null);
+      case 'rescale':
+        return this.rescale(event.jobGraph);
       case 'restored':
         return this.restored(event.round);
       case 'restartTimerFired':
         return this.restartTimerFired(event.round);
     }
+  }
+
+  /** Slots in the job's hands. */
+  get slotCount(): number {
+    return this.pool.heldCount;
   }
 
   private start(): SchedulerEffect[] {
@@ -164,7 +175,8 @@ export class SchedulerCore {
     const lookup = (vertexId: JobVertexId, subtaskIndex: number): Execution => this.graph.executionOf(vertexId, subtaskIndex);
     const deploys = [...this.byTaskManager(scheduled)].map(([resourceId, executions]): SchedulerEffect => {
       const tasks = executions.map((execution) => {
-        const { jobGraph, restoreOf, hasFinalCheckpoint } = this.options;
+        const { restoreOf, hasFinalCheckpoint } = this.options;
+        const { jobGraph } = this.graph;
         const isStopped = this.options.isStopped();
         const from = { restore: restoreOf(execution), hasFinalCheckpoint: hasFinalCheckpoint && !isStopped, isStopped };
         return { execution, deployment: deploymentOf(jobGraph, execution, lookup, from) };
@@ -233,7 +245,8 @@ export class SchedulerCore {
 
   /** It was to end anyway. That it failed is told beside the failure that led to it; a channel that closed is only its echo. */
   private loseWhileCanceling(execution: Execution, error: ErrorInfo): SchedulerEffect[] {
-    const isOwn = this.graph.status !== 'CANCELLING' && error.code !== 'PARTITION_LOST';
+    const isWanted = this.graph.status === 'CANCELLING' || this.nextGraph !== null;
+    const isOwn = !isWanted && error.code !== 'PARTITION_LOST';
     if (isOwn) this.graph.recordConcurrentFailure(this.failureOf(error, execution));
     return [this.switch(execution, 'CANCELED')];
   }
@@ -275,7 +288,7 @@ export class SchedulerCore {
   }
 
   private beginRestart(failed: Execution | null, delayMs: number): SchedulerEffect[] {
-    const region = failed ? this.graph.regionOf(failed.vertex.id) : this.options.jobGraph.vertices.map(({ id }) => id);
+    const region = failed ? this.graph.regionOf(failed.vertex.id) : this.graph.jobGraph.vertices.map(({ id }) => id);
     for (const vertex of region) this.restarting.add(vertex);
     const isGoingDown = (execution: Execution): boolean => this.restarting.has(execution.vertex.id);
     const taskCount = this.graph.executions().filter(isGoingDown).length;
@@ -288,6 +301,13 @@ export class SchedulerCore {
       ...this.cancelAttempts(isGoingDown),
       { kind: 'startRestartTimer', round: ++this.round, delayMs },
     ];
+  }
+
+  /** Everything restarts, by nobody's fault. */
+  private rescale(jobGraph: JobGraph): SchedulerEffect[] {
+    if (this.graph.status !== 'RUNNING' && this.graph.status !== 'RESTARTING') return [];
+    this.nextGraph = jobGraph;
+    return this.beginRestart(null, 0);
   }
 
   private restartTimerFired(round: number): SchedulerEffect[] {
@@ -325,7 +345,7 @@ export class SchedulerCore {
     const isReady = this.restartDelayPassed && down.every(({ state }) => isTerminalExecutionState(state));
     if (!isReady || this.restoring !== null) return [];
     this.restoring = this.round;
-    return [{ kind: 'restore', round: this.round, vertices: new Set(this.restarting) }];
+    return [{ kind: 'restore', round: this.round, vertices: new Set(this.restarting), jobGraph: this.nextGraph ?? this.graph.jobGraph }];
   }
 
   private restored(round: number): SchedulerEffect[] {
@@ -334,8 +354,20 @@ export class SchedulerCore {
     this.restarting.clear();
     this.restartDelayPassed = false;
     this.restoring = null;
-    this.graph.resetForRestart(down, ++this.generation as Generation, this.nowMs);
-    return [this.graph.switchJob('RUNNING', this.nowMs), ...this.requestSlots()];
+    const surplus = this.renew(down, ++this.generation as Generation);
+    return [this.graph.switchJob('RUNNING', this.nowMs), ...this.requestSlots(), ...surplus];
+  }
+
+  /** Fresh attempts; answers what becomes of slots that the next graph has no use for. */
+  private renew(down: readonly Execution[], generation: Generation): SchedulerEffect[] {
+    const { nextGraph } = this;
+    if (nextGraph === null) {
+      this.graph.resetForRestart(down, generation, this.nowMs);
+      return [];
+    }
+    this.nextGraph = null;
+    this.graph.rescale(nextGraph, generation, this.nowMs);
+    return this.poolStep({ kind: 'resized', places: sharedSlotsOf(nextGraph) });
   }
 
   private terminate(status: 'FINISHED' | 'CANCELED' | 'FAILED'): SchedulerEffect[] {

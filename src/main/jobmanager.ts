@@ -119,6 +119,7 @@ function restOptions(daemon: Daemon, place: { readonly advertisedHost: string; r
     uploadDirectory: configuration.get(options.webUploadDir) ?? join(place.workingDirectory, 'web'),
     submitEnabled: configuration.get(options.webSubmitEnable),
     cancelEnabled: configuration.get(options.webCancelEnable),
+    rescaleEnabled: configuration.get(options.webRescaleEnable),
     refreshIntervalMs: configuration.get(options.webRefreshInterval),
     contentSizeBytesMax: configuration.get(options.restMaxContentLength),
     logFile,

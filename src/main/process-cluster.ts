@@ -35,6 +35,7 @@ export async function startProcessCluster(
     uploadDirectory,
     submitEnabled: true,
     cancelEnabled: true,
+    rescaleEnabled: true,
     refreshIntervalMs: 3000,
     contentSizeBytesMax: CONTENT_SIZE_BYTES_MAX,
     logFile: null,

@@ -56,7 +56,7 @@ function dashboardConfig(options: RestOptions): JsonObject {
     features: {
       'web-submit': options.submitEnabled,
       'web-cancel': options.cancelEnabled,
-      'web-rescale': false,
+      'web-rescale': options.rescaleEnabled,
       'web-history': false,
     },
   };

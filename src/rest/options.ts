@@ -18,6 +18,8 @@ export interface RestOptions {
   readonly submitEnabled: boolean;
   /** `web.cancel.enable`. */
   readonly cancelEnabled: boolean;
+  /** `web.rescale.enable`: the dashboard offers it. */
+  readonly rescaleEnabled: boolean;
   /** `web.refresh-interval`. */
   readonly refreshIntervalMs: number;
   /** `rest.server.max-content-length`; uploads are streamed and not bound by it. */

@@ -44,6 +44,12 @@ export type DisposalBody = Static<typeof DisposalBody>;
 export const DisposalParams = Type.Object({ triggerid: Type.String({ pattern: HEX_32 }) });
 export type DisposalParams = Static<typeof DisposalParams>;
 
+const bounds = Type.Object({ parallelism: Type.Object({ lowerBound: Type.Integer(), upperBound: Type.Integer() }) });
+
+/** By vertex id. */
+export const RequirementsBody = Type.Record(Type.String({ pattern: HEX_32 }), bounds, { additionalProperties: false });
+export type RequirementsBody = Static<typeof RequirementsBody>;
+
 export const TriggerParams = Type.Object({ jobid: Type.String({ pattern: HEX_32 }), triggerid: Type.String({ pattern: HEX_32 }) });
 export type TriggerParams = Static<typeof TriggerParams>;
 

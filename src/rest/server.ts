@@ -15,6 +15,7 @@ import { installClusterRoutes } from './cluster-routes.ts';
 import { installJarRoutes } from './jar-routes.ts';
 import { JarStore } from './jar-store.ts';
 import { installJobRoutes } from './job-routes.ts';
+import { installRescaleRoutes } from './rescale-routes.ts';
 import type { RestOptions } from './options.ts';
 import { rootPage } from './root-page.ts';
 import { whileRoutesCompile } from './route-compilation.ts';
@@ -88,6 +89,7 @@ async function install(
   const routes = async (scope: FastifyInstance): Promise<void> => {
     installClusterRoutes(scope, gateway, options);
     installJobRoutes(scope, gateway, options);
+    installRescaleRoutes(scope, gateway);
     installCheckpointRoutes(scope, gateway, { ports: options.ports, operations });
     const { jars, place } = context;
     if (options.submitEnabled) await installJarRoutes(scope, gateway, { options, jars, address: () => place.address });

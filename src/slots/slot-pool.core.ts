@@ -43,6 +43,8 @@ export type SlotPoolEvent =
   | { readonly kind: 'offered'; readonly slot: PooledSlot }
   | { readonly kind: 'lost'; readonly allocationId: AllocationId }
   | { readonly kind: 'timedOut'; readonly round: number }
+  /** The job has other places now. Slots of places that are gone move to new ones, or go back. */
+  | { readonly kind: 'resized'; readonly places: readonly SharedSlotId[] }
   /** The job is over, or gives up waiting. */
   | { readonly kind: 'closed' };
 
@@ -54,7 +56,7 @@ export type SlotPoolEffect =
   | { readonly kind: 'returnSlot'; readonly allocationId: AllocationId };
 
 export class SlotPoolCore {
-  private readonly places: Map<SharedSlotId, PooledSlot | null>;
+  private places: Map<SharedSlotId, PooledSlot | null>;
   private waitingRound: number | null = null;
   private closed = false;
 
@@ -73,6 +75,8 @@ export class SlotPoolCore {
         return this.lose(event.allocationId);
       case 'timedOut':
         return this.expire(event.round);
+      case 'resized':
+        return this.resize(event.places);
       case 'closed':
         return this.close();
     }
@@ -113,7 +117,14 @@ export class SlotPoolCore {
   private expire(round: number): SlotPoolEffect[] {
     if (this.waitingRound !== round) return [];
     this.waitingRound = null;
-    return [{ kind: 'unfulfilled', needed: this.places.size, available: this.heldCount() }];
+    return [{ kind: 'unfulfilled', needed: this.places.size, available: this.heldCount }];
+  }
+
+  private resize(places: readonly SharedSlotId[]): SlotPoolEffect[] {
+    const before = this.places;
+    this.places = new Map(places.map((place) => [place, before.get(place) ?? null]));
+    const homeless = [...before].flatMap(([place, slot]) => (slot === null || this.places.has(place) ? [] : [slot]));
+    return homeless.flatMap((slot) => this.take(slot));
   }
 
   private close(): SlotPoolEffect[] {
@@ -125,12 +136,13 @@ export class SlotPoolCore {
   }
 
   private whenComplete(): SlotPoolEffect[] {
-    if (this.waitingRound === null || this.heldCount() < this.places.size) return [];
+    if (this.waitingRound === null || this.heldCount < this.places.size) return [];
     this.waitingRound = null;
     return [{ kind: 'fulfilled' }];
   }
 
-  private heldCount(): number {
+  /** Slots that the job has. */
+  get heldCount(): number {
     return [...this.places.values()].filter((slot) => slot !== null).length;
   }
 }

@@ -33,7 +33,7 @@ async function start(t: ExecutionContext): Promise<Session> {
   const gateway = fakeGateway();
   const server = await RestServer.start(gateway, {
     ports: systemPorts, loggers: silentLoggers, bindAddress: '127.0.0.1', portCandidates: [0], advertisedAddress: '127.0.0.1',
-    uploadDirectory: directory, submitEnabled: true, cancelEnabled: true, refreshIntervalMs: 3000, contentSizeBytesMax: 100_000,
+    uploadDirectory: directory, submitEnabled: true, cancelEnabled: true, rescaleEnabled: true, refreshIntervalMs: 3000, contentSizeBytesMax: 100_000,
     logFile: null, shownConfiguration: {}, version: '0', revision: { commit: '', date: '' },
   });
   t.teardown(async () => {

@@ -117,6 +117,8 @@ export function fakeGateway(): FakeGateway {
     triggerCheckpoint: async (_jobId, full) => (gateway.savepoints.push({ full }), 26),
     triggerSavepoint: async (_jobId, request) => (gateway.savepoints.push(request), gateway.savepoint()),
     stopWithSavepoint: async (_jobId, request) => (gateway.savepoints.push(request), gateway.savepoint()),
+    resourceRequirements: () => ({ [VERTEX]: { lowerBound: 1, upperBound: 2 } }),
+    updateResourceRequirements: async (_jobId, requirements) => void (gateway.savepoints.push(requirements), await gateway.savepoint()),
     disposeSavepoint: async (path) => void (gateway.savepoints.push(path), await gateway.savepoint()),
     configuration: {},
     overview: () => ({ taskManagerCount: 1, slotsTotal: 4, slotsAvailable: 2, jobsRunning: 1, jobsFinished: 0, jobsCancelled: 0, jobsFailed: 1 }),

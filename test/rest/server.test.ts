@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { silentLoggers } from '../../src/base/log.ts';
 import { systemPorts } from '../../src/base/system-ports.ts';
+import { ClusterError } from '../../src/protocol/errors.ts';
 import type { RestOptions } from '../../src/rest/options.ts';
 import { RestServer } from '../../src/rest/server.ts';
 import { FAILED_JOB, RUNNING_JOB, VERTEX, fakeGateway, type FakeGateway } from './fake-gateway.ts';
@@ -28,6 +29,7 @@ async function start(t: ExecutionContext, overrides: Partial<RestOptions> = {}):
     uploadDirectory: uploads,
     submitEnabled: true,
     cancelEnabled: true,
+    rescaleEnabled: true,
     refreshIntervalMs: 3000,
     contentSizeBytesMax: 10_000,
     logFile: null,
@@ -94,6 +96,22 @@ test('a failed job shows its root exception, and its result is a completed failu
   t.deepEqual(result.status, { id: 'COMPLETED' });
   t.is(result['job-execution-result']['application-status'], 'FAILED');
   t.deepEqual((await call(`/jobs/${RUNNING_JOB}/execution-result`)).body, { status: { id: 'IN_PROGRESS' } });
+});
+
+test('resource requirements are shown and set per vertex; what is missing or no bounds at all is named', async (t) => {
+  const { call, gateway } = await start(t);
+  const path = `/jobs/${RUNNING_JOB}/resource-requirements`;
+  t.deepEqual((await call(path)).body, { [VERTEX]: { parallelism: { lowerBound: 1, upperBound: 2 } } });
+  const put = (target: string, body: unknown) => call(target, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  const set = await put(path, { [VERTEX]: { parallelism: { lowerBound: 2, upperBound: 3 } } });
+  t.deepEqual([set.status, set.body], [200, {}] as never);
+  t.deepEqual(gateway.savepoints, [{ [VERTEX]: { lowerBound: 2, upperBound: 3 } }]);
+  t.deepEqual((await put(path, {})).body, { errors: ['Request body does not specify resource requirements.'] } as never);
+  t.is((await put(path, { [VERTEX]: { parallelism: { lowerBound: 'two', upperBound: 3 } } })).status, 400);
+  t.is((await put(`/jobs/${FAILED_JOB}/resource-requirements`, { [VERTEX]: { parallelism: { lowerBound: 1, upperBound: 1 } } })).status, 409);
+  t.is((await put(`/jobs/${'0'.repeat(32)}/resource-requirements`, { [VERTEX]: { parallelism: { lowerBound: 1, upperBound: 1 } } })).status, 404);
+  gateway.savepoint = () => Promise.reject(new ClusterError('NO_RESOURCE_AVAILABLE', 'needs 9 slots'));
+  t.is((await put(path, { [VERTEX]: { parallelism: { lowerBound: 9, upperBound: 9 } } })).status, 503);
 });
 
 test('cancelling answers 202, 404 or 409, and 403 when it is switched off', async (t) => {

@@ -14,6 +14,7 @@ export function lineGraph(plan: JobPlan, random: SeededRandom, submittedAtMs: nu
     parallelism: plan.parallelism,
     maxParallelism: 128,
     maxParallelismSet: false,
+      isSerial: false,
     slotSharingGroup: 'default',
   }));
   const edges = vertices.slice(1).map((target, i): JobEdge => ({

@@ -15,6 +15,7 @@ export function lineGraph(id: number, parallelisms: readonly number[], configura
       parallelism,
       maxParallelism: 128,
       maxParallelismSet: false,
+      isSerial: false,
       slotSharingGroup: 'default',
     }),
   );
