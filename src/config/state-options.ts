@@ -16,12 +16,16 @@ export const stateOptions = {
     description: 'Upload only what changed since the last checkpoint. Unlike Flink: on unless switched off, for every backend.',
   }),
   localRecovery: option({
-    key: 'execution.state-recovery.from-local', type: boolean, default: 'false', deprecated: ['state.backend.local-recovery'], since,
-    description: 'Keep a copy of the last checkpoint on the TaskManager, to restore from.',
+    key: 'execution.state-recovery.from-local', type: boolean, default: 'false', deprecated: ['state.backend.local-recovery'],
+    description: 'Restore from the copy of the last checkpoint on the TaskManager’s own disk, where there is one.',
+  }),
+  localBackup: optional({
+    key: 'execution.checkpointing.local-backup.enabled', type: boolean,
+    description: 'Keep a copy of the last checkpoint on the TaskManager’s own disk. Unset: as `execution.state-recovery.from-local`.',
   }),
   localRecoveryDirs: optional({
-    key: 'execution.checkpointing.local-backup.dirs', type: string, deprecated: ['taskmanager.state.local.root-dirs'], since,
-    description: 'Directories for those copies.',
+    key: 'execution.checkpointing.local-backup.dirs', type: string, deprecated: ['taskmanager.state.local.root-dirs'],
+    description: 'Directories for those copies, separated by commas. Unset: in the working directory of the TaskManager.',
   }),
   latencyTracking: option({
     key: 'state.latency-track.keyed-state-enabled', type: boolean, default: 'false',

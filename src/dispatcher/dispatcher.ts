@@ -15,6 +15,7 @@ import type { JobDetails } from '../jobmaster/job-details.ts';
 import type { CollectingCoordinator, CoordinatorMaker } from '../jobmaster/operator-coordinator.ts';
 import type { RestartStrategyOptions } from '../jobmaster/restart-strategy.core.ts';
 import { jsonBytes } from '../protocol/control.ts';
+import type { LocalStateUse } from '../protocol/deployment.ts';
 import { ClusterError, errorFromInfo, errorInfo, type ErrorInfo } from '../protocol/errors.ts';
 import type { JobId } from '../protocol/ids.ts';
 import type { JobResult } from '../protocol/job-result.ts';
@@ -42,6 +43,7 @@ export interface JobSettings {
   readonly restartStrategy: RestartStrategyOptions;
   readonly slotRequestTimeoutMs: number;
   readonly failuresMax: number;
+  readonly localState: LocalStateUse;
   readonly checkpoints: CheckpointSettings;
 }
 

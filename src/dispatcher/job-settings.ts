@@ -3,6 +3,7 @@ import { Configuration } from '../config/configuration.ts';
 import { options } from '../config/options.ts';
 import type { CheckpointSettings, InitialRestore } from '../jobmaster/checkpoint-settings.ts';
 import type { RestartStrategyOptions } from '../jobmaster/restart-strategy.core.ts';
+import type { LocalStateUse } from '../protocol/deployment.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { JobSettings } from './dispatcher.ts';
 
@@ -14,11 +15,17 @@ export function jobSettingsOf(texts: Readonly<Record<string, string>>): JobSetti
       restartStrategy: restartStrategyFrom(configuration),
       slotRequestTimeoutMs: configuration.get(options.slotRequestTimeout),
       failuresMax: configuration.get(options.webExceptionHistorySize),
+      localState: localStateFrom(configuration),
       checkpoints: checkpointSettingsFrom(configuration),
     };
   } catch (thrown) {
     throw new ClusterError('CONFIG_INVALID', `the job's configuration is invalid: ${String(thrown)}`, { cause: thrown });
   }
+}
+
+function localStateFrom(configuration: Configuration): LocalStateUse {
+  const restore = configuration.get(options.localRecovery);
+  return { restore, backup: configuration.get(options.localBackup) ?? restore };
 }
 
 function restartStrategyFrom(configuration: Configuration): RestartStrategyOptions {

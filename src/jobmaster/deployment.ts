@@ -11,7 +11,7 @@ export type ExecutionLookup = (vertexId: JobVertexId, subtaskIndex: number) => E
 /** The deployment of one placed execution. */
 export function deploymentOf(
   jobGraph: JobGraph, execution: Execution, executionOf: ExecutionLookup,
-  checkpoints: Pick<TaskDeployment, 'restore' | 'hasFinalCheckpoint' | 'isStopped'>,
+  checkpoints: Pick<TaskDeployment, 'restore' | 'hasFinalCheckpoint' | 'isStopped' | 'localState'>,
 ): TaskDeployment {
   const { vertex, subtaskIndex, attemptId, attemptNumber, generation, allocationId } = execution;
   const leaving = jobGraph.edges.filter((edge) => edge.sourceVertex === vertex.id);

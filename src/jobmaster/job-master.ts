@@ -9,7 +9,7 @@ import type { Ports, Timer } from '../base/ports.ts';
 import { CheckpointStorage } from '../checkpoint/checkpoint-storage.ts';
 import type { JobGraph } from '../graph/job-graph.ts';
 import type { TaskCheckpointAck } from '../protocol/checkpoint.ts';
-import type { ExecutionReport, OperatorEvent, OperatorEventBody } from '../protocol/deployment.ts';
+import type { ExecutionReport, LocalStateUse, OperatorEvent, OperatorEventBody } from '../protocol/deployment.ts';
 import { ClusterError, errorFromInfo, errorInfo, type ErrorCode, type ErrorInfo } from '../protocol/errors.ts';
 import type { AllocationId, ExecutionAttemptId, JobVertexId, LeaderSessionId, ResourceId } from '../protocol/ids.ts';
 import { isGloballyTerminal, isTerminalExecutionState } from '../protocol/states.ts';
@@ -40,6 +40,7 @@ export interface JobMasterOptions {
   readonly slotRequestTimeoutMs: number;
   /** `web.exception-history-size`. */
   readonly failuresMax: number;
+  readonly localState: LocalStateUse;
   readonly makeCoordinator: CoordinatorMaker;
   readonly checkpoints: CheckpointSettings;
   readonly files: FileSystems;
@@ -84,6 +85,7 @@ export class JobMaster implements JobListener {
     this.core = new SchedulerCore(
       {
         jobGraph, executionGraphId: ports.random.hex(16), restartStrategy, slotRequestTimeoutMs, failuresMax: options.failuresMax,
+        localState: options.localState,
         isStopped: () => this.checkpoints.isStopped,
         restoreOf: (execution) => this.checkpoints.restoreOf(execution),
         hasFinalCheckpoint: options.checkpoints.cadence.intervalMs !== null && options.checkpoints.afterTasksFinish,

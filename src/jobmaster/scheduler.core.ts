@@ -16,7 +16,7 @@
 import { present } from '../base/assert.ts';
 import type { JobGraph } from '../graph/job-graph.ts';
 import type { TaskRestore } from '../protocol/checkpoint.ts';
-import type { ExecutionReport, TaskDeployment } from '../protocol/deployment.ts';
+import type { ExecutionReport, LocalStateUse, TaskDeployment } from '../protocol/deployment.ts';
 import type { ErrorInfo } from '../protocol/errors.ts';
 import type { AllocationId, ExecutionAttemptId, Generation, JobVertexId, ResourceId } from '../protocol/ids.ts';
 import { isGloballyTerminal, isTerminalExecutionState, type ExecutionState } from '../protocol/states.ts';
@@ -72,6 +72,7 @@ export interface SchedulerOptions {
   readonly hasFinalCheckpoint: boolean;
   /** The savepoint that stops the job is complete. Whatever fails from then on, the job is to finish from it. */
   readonly isStopped: () => boolean;
+  readonly localState: LocalStateUse;
   /** `web.exception-history-size`. */
   readonly failuresMax: number;
   /** For messages: `slot.request.timeout`. */
@@ -175,10 +176,10 @@ export class SchedulerCore {
     const lookup = (vertexId: JobVertexId, subtaskIndex: number): Execution => this.graph.executionOf(vertexId, subtaskIndex);
     const deploys = [...this.byTaskManager(scheduled)].map(([resourceId, executions]): SchedulerEffect => {
       const tasks = executions.map((execution) => {
-        const { restoreOf, hasFinalCheckpoint } = this.options;
+        const { restoreOf, hasFinalCheckpoint, localState } = this.options;
         const { jobGraph } = this.graph;
         const isStopped = this.options.isStopped();
-        const from = { restore: restoreOf(execution), hasFinalCheckpoint: hasFinalCheckpoint && !isStopped, isStopped };
+        const from = { restore: restoreOf(execution), hasFinalCheckpoint: hasFinalCheckpoint && !isStopped, isStopped, localState };
         return { execution, deployment: deploymentOf(jobGraph, execution, lookup, from) };
       });
       return { kind: 'deploy', resourceId, tasks };

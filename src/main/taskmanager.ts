@@ -1,7 +1,7 @@
 /** The TaskManager process: control and network on the main thread, one worker thread per task slot. */
 import { rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { getHeapStatistics } from 'node:v8';
 import { systemPorts } from '../base/system-ports.ts';
 import type { Configuration } from '../config/configuration.ts';
@@ -38,6 +38,7 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
   );
   log.logger(NAMES.logger).info(`Using working directory: WorkingDirectory(${workingDirectory})`);
   makeDirectory(workingDirectory, 'io.tmp.dirs');
+  const localState = localStateDirectories(configuration, workingDirectory);
   const broker = new TaskManagerChannels({
     ports,
     log: log.logger('org.apache.flink.runtime.io.network.NettyShuffleEnvironment'),
@@ -64,6 +65,7 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
     cancellation: {
       intervalMs: configuration.get(options.taskCancellationInterval), timeoutMs: configuration.get(options.taskCancellationTimeout),
     },
+    localStateDirectories: localState,
     artifactDirectory: join(workingDirectory, 'blobStorage'),
     resources: resourcesOf(budget, slotCount),
     metrics: () => processMetrics(budget),
@@ -71,8 +73,16 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
   daemon.ready();
   return async () => {
     await taskManager.close();
-    await rm(workingDirectory, { recursive: true, force: true });
+    for (const directory of [workingDirectory, ...localState]) await rm(directory, { recursive: true, force: true });
   };
+}
+
+/** One for this process below each that is configured. */
+function localStateDirectories(configuration: Configuration, workingDirectory: string): readonly string[] {
+  const texts = configuration.get(options.localRecoveryDirs)?.split(',') ?? [];
+  const configured = texts.map((each) => each.trim()).filter((each) => each !== '');
+  if (configured.length === 0) return [join(workingDirectory, 'localState')];
+  return configured.map((directory) => resolve(directory.replace(/^file:(\/\/)?/, ''), basename(workingDirectory)));
 }
 
 function registrationOptions(configuration: Configuration): TaskManagerOptions['registration'] {

@@ -41,6 +41,14 @@ export interface InputDeployment {
   readonly channels: readonly ChannelDeployment[];
 }
 
+/** Copies of state on the TaskManager's own disk. */
+export interface LocalStateUse {
+  /** Write one with every checkpoint. */
+  readonly backup: boolean;
+  /** Read it, where there is one, instead of the checkpoint's file. */
+  readonly restore: boolean;
+}
+
 /** One attempt of one subtask, ready to run. `job` is the JobGraph without its plan (graph room; opaque here). */
 export interface TaskDeployment {
   readonly jobId: JobId;
@@ -58,6 +66,7 @@ export interface TaskDeployment {
   readonly hasFinalCheckpoint: boolean;
   /** The savepoint that stops the job stands: the attempt takes its state over, commits what it holds, and ends. It reads nothing. */
   readonly isStopped: boolean;
+  readonly localState: LocalStateUse;
 }
 
 /** Busy, idle and back-pressured time and record counts of one attempt since it started. */

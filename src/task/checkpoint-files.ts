@@ -12,6 +12,7 @@ import { createHash } from 'node:crypto';
 import { present } from '../base/assert.ts';
 import type { CheckpointOptions, StateHandle } from '../protocol/checkpoint.ts';
 import { ClusterError } from '../protocol/errors.ts';
+import type { LocalCopy } from './local-states.ts';
 import type { FileSystems, FileWriter } from '../storage/file-system.ts';
 
 /** State of one subtask when there is no checkpoint directory: it rests in the JobManager's memory. Flink: `MAX_MEM_STATE_SIZE`. */
@@ -23,6 +24,8 @@ export interface CheckpointPlace {
   readonly options: CheckpointOptions;
   /** Begins the names of the files; tells attempts and checkpoints apart. */
   readonly prefix: string;
+  /** A copy on this host of the file with this name; null: none is kept. */
+  readonly copyOf: (name: string) => LocalCopy | null;
 }
 
 /** The files of one subtask's part. */
@@ -71,6 +74,8 @@ class StateFile {
   private readonly hash = createHash('sha256');
   private buffered: Uint8Array[] = [];
   private writer: FileWriter | null = null;
+  private readonly name: string;
+  private copy: LocalCopy | null = null;
   private isCommitted = false;
   private sizeBytes = 0;
 
@@ -79,7 +84,8 @@ class StateFile {
     const target = shared ? sharedDirectory : directory;
     this.place = place;
     this.shared = shared;
-    this.path = target === null ? null : `${target}/${place.prefix}-${file}`;
+    this.name = `${place.prefix}-${file}`;
+    this.path = target === null ? null : `${target}/${this.name}`;
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -89,13 +95,13 @@ class StateFile {
     if (this.sizeBytes <= this.inlineSizeBytesMax) return;
     if (this.path === null) throw this.tooLarge();
     this.writer ??= await this.create(this.path);
-    for (const each of this.buffered.splice(0)) await this.writer.write(each);
+    for (const each of this.buffered.splice(0)) await Promise.all([this.writer.write(each), this.copy?.write(each)]);
   }
 
   async finish(): Promise<StateHandle> {
     const sha256 = this.hash.digest('hex');
     if (this.writer === null) return { kind: 'inline', base64: Buffer.concat(this.buffered).toString('base64'), sha256 };
-    await this.writer.commit();
+    await Promise.all([this.writer.commit(), this.copy?.commit()]);
     this.isCommitted = true;
     return { kind: 'file', path: present(this.path, 'a file has a path'), sizeBytes: this.sizeBytes, sha256, shared: this.shared };
   }
@@ -103,6 +109,7 @@ class StateFile {
   async discard(): Promise<void> {
     this.buffered = [];
     await this.writer?.abort();
+    await this.copy?.abort();
     if (!this.isCommitted || this.path === null) return;
     const { files, path } = this.place.files.resolve(this.path);
     await files.delete(path);
@@ -114,6 +121,7 @@ class StateFile {
 
   private create(location: string): Promise<FileWriter> {
     const { files, path } = this.place.files.resolve(location);
+    this.copy = this.place.copyOf(this.name);
     return files.create(path);
   }
 

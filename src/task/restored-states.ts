@@ -3,6 +3,7 @@
  * its SHA-256 before anything of it is used.
  */
 import { createHash } from 'node:crypto';
+import type { Logger } from '../base/log.ts';
 import type { KeyedStateHandle, StateHandle, TaskRestore } from '../protocol/checkpoint.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { OperatorId } from '../protocol/ids.ts';
@@ -25,15 +26,29 @@ interface Part {
   readonly end: number;
 }
 
+/** Where copies on this host lie. */
+export interface LocalRestore {
+  readonly directories: readonly string[];
+  readonly log: Logger;
+}
+
+/** The last part of a path. */
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
 /** The states of one deployment. */
 export class RestoredStates {
   private readonly restore: TaskRestore;
   private readonly files: FileSystems;
+  private readonly local: LocalRestore | null;
   private isAbandoned = false;
 
-  constructor(restore: TaskRestore, files: FileSystems) {
+  /** `local` null: copies on this host are not used. */
+  constructor(restore: TaskRestore, files: FileSystems, local: LocalRestore | null) {
     this.restore = restore;
     this.files = files;
+    this.local = local;
   }
 
   /** What `StreamOperator.restore` takes. `operatorName` is for messages. Throws CHECKPOINT_CORRUPT. */
@@ -71,6 +86,27 @@ export class RestoredStates {
   /** All of it is checked, `part` is kept. */
   private async read(handle: StateHandle, what: string, part: Part | null = null): Promise<Uint8Array> {
     const place = `${what}, checkpoint ${this.restore.checkpointId}`;
+    return await this.readCopy(handle, place, part) ?? this.readAt(handle, place, part);
+  }
+
+  /** From this host's disk; null when there is no copy, or a damaged one. */
+  private async readCopy(handle: StateHandle, place: string, part: Part | null): Promise<Uint8Array | null> {
+    if (this.local === null || handle.kind === 'inline') return null;
+    for (const directory of this.local.directories) {
+      const path = `${directory}/${baseName(handle.path)}`;
+      const { files, path: localPath } = this.files.resolve(path);
+      if (await files.stat(localPath).then(() => false, () => true)) continue;
+      try {
+        return await this.readAt({ ...handle, path }, place, part);
+      } catch (thrown) {
+        if (!(thrown instanceof ClusterError) || thrown.code !== 'CHECKPOINT_CORRUPT') throw thrown;
+        this.local.log.warn(`The local copy of ${handle.path} is not used: ${thrown.message}`);
+      }
+    }
+    return null;
+  }
+
+  private async readAt(handle: StateHandle, place: string, part: Part | null): Promise<Uint8Array> {
     const isInline = handle.kind === 'inline';
     const file = isInline ? 'its state' : `the file ${handle.path}`;
     const chunks = isInline ? [Buffer.from(handle.base64, 'base64')] : this.chunksOf(handle.path, `${place}: ${file}`);

@@ -22,6 +22,8 @@ export interface SlotDeployment {
   /** The plan is needed here: the rebuilt plan is compared with it. */
   readonly jobGraph: JobGraph;
   readonly program: LocalProgram;
+  /** Where copies of the job's state lie on this host. */
+  readonly localStateDirectories: readonly string[];
   /** Parallel to `deployment.outputs` and their channels. */
   readonly outputs: readonly (readonly ChannelEndpoint[])[];
   /** Parallel to `deployment.inputs` and their channels. */

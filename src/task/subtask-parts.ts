@@ -156,13 +156,19 @@ class PartsBuilder {
       stores: this.stores,
       operators: this.openingOrder(segments),
       receivers: this.receivers,
-      restored: deployment.restore === null ? null : new RestoredStates(deployment.restore, this.slot.files),
+      restored: this.restored(),
       hasFinalCheckpoint: deployment.hasFinalCheckpoint,
       isStopped: deployment.isStopped,
       headNodeId: head.id,
       subtaskIndex: deployment.subtaskIndex,
       parallelism: vertexOf(this.task).parallelism,
     };
+  }
+
+  private restored(): RestoredStates | null {
+    const { deployment: { restore, localState }, localStateDirectories: directories } = this.task;
+    const { files, log } = this.slot;
+    return restore === null ? null : new RestoredStates(restore, files, localState.restore ? { directories, log } : null);
   }
 
   private functions(segment: Segment, index: number): SegmentFunctions {

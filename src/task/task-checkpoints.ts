@@ -20,6 +20,8 @@ import { ClusterError, errorInfo, type ErrorInfo } from '../protocol/errors.ts';
 import type { ExecutionAttemptId, OperatorId } from '../protocol/ids.ts';
 import type { FileSystems } from '../storage/file-system.ts';
 import { CheckpointFiles } from './checkpoint-files.ts';
+import type { LocalCopy, LocalStates } from './local-states.ts';
+import { baseName } from './restored-states.ts';
 import type { CheckpointMessage, SlotOperatorState, ToSlot } from './slot-protocol.ts';
 
 /** An acknowledgement that does not arrive is repeated this often, at this interval. Beyond, the checkpoint times out. */
@@ -30,6 +32,7 @@ export interface TaskCheckpointsOptions {
   readonly ports: Ports;
   readonly log: Logger;
   readonly files: FileSystems;
+  readonly local: LocalStates;
   /** Null when the task is over. */
   deploymentOf(attemptId: ExecutionAttemptId): TaskDeployment | null;
   toSlot(attemptId: ExecutionAttemptId, message: ToSlot): void;
@@ -98,6 +101,8 @@ export class TaskCheckpoints {
       for (const id of attempt.chains.keys()) if (id < attempt.completedId) attempt.chains.delete(id);
       attempt.completedId = checkpointId;
     }
+    const task = this.options.deploymentOf(attemptId);
+    if (task !== null) this.options.local.completed(task, checkpointId, namesIn(attempt.chains));
     this.options.toSlot(attemptId, { kind: 'checkpointComplete', attemptId, checkpointId });
   }
 
@@ -109,6 +114,8 @@ export class TaskCheckpoints {
     attempt.acknowledged.delete(checkpointId);
     if (attempt.stop?.checkpointId === checkpointId) attempt.stop = null;
     attempt.chains.delete(checkpointId);
+    const task = this.options.deploymentOf(attemptId);
+    if (task !== null) this.options.local.aborted(task, checkpointId);
     this.options.toSlot(attemptId, { kind: 'checkpointAborted', attemptId, checkpointId });
   }
 
@@ -240,12 +247,17 @@ export class TaskCheckpoints {
   }
 
   /** Null when it is over. */
-  private partOf({ attemptId }: TaskDeployment, checkpointId: number, options: CheckpointOptions): Part | null {
+  private partOf(task: TaskDeployment, checkpointId: number, options: CheckpointOptions): Part | null {
+    const { attemptId } = task;
     const attempt = this.attemptOf(attemptId);
     const { parts, closedIds } = attempt;
     const known = parts.get(checkpointId);
     if (known !== undefined || closedIds.has(checkpointId)) return known ?? null;
-    const files = new CheckpointFiles({ files: this.options.files, options, prefix: `${attemptId}-${checkpointId}` });
+    // A savepoint is its owner's, and may be moved: nothing is restored from a copy of it.
+    const copyOf = (name: string): LocalCopy | null => {
+      return options.kind === 'savepoint' ? null : this.options.local.begin(task, checkpointId, name);
+    };
+    const files = new CheckpointFiles({ files: this.options.files, options, prefix: `${attemptId}-${checkpointId}`, copyOf });
     const part = { files, isHandedOver: false, isGivenUp: false };
     parts.set(checkpointId, part);
     if (options.stop !== 'no') attempt.stop = { checkpointId, mode: options.stop, isCompleted: false };
@@ -275,6 +287,12 @@ export class TaskCheckpoints {
       this.options.log.warn(`Files of checkpoint ${checkpointId} of task ${attemptId} could not be removed.`, thrown);
     });
   }
+}
+
+/** Names of the files that checkpoints consist of. */
+function namesIn(chains: AttemptCheckpoints['chains']): ReadonlySet<string> {
+  const handles = [...chains.values()].flatMap((operators) => [...operators.values()].flat().map(({ data }) => data));
+  return new Set(handles.flatMap((handle) => handle.kind === 'file' ? [baseName(handle.path)] : []));
 }
 
 function close({ parts, closedIds }: AttemptCheckpoints, checkpointId: number): void {

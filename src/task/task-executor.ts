@@ -17,6 +17,7 @@ import type { SlotReport } from '../protocol/task-manager.ts';
 import type { Handlers } from '../rpc/rpc-peer.ts';
 import type { FileSystems } from '../storage/file-system.ts';
 import { CancellationWatchdog, type CancellationOptions } from './cancellation-watchdog.ts';
+import { LocalStates } from './local-states.ts';
 import type { ProgramStore } from './program-store.ts';
 import type { FromSlot, LocalProgram, SlotHandle, SlotHost } from './slot-protocol.ts';
 import { TaskExecutorCore, reportOf, spellTask, type Task, type TaskExecutorEffect, type TaskExecutorEvent } from './task-executor.core.ts';
@@ -42,6 +43,8 @@ export interface TaskExecutorOptions {
   /** Where this TaskManager's slots are, but for the index. */
   readonly location: Omit<TaskLocation, 'slotIndex'>;
   readonly cancellation: CancellationOptions;
+  /** See `LocalStatesOptions`. */
+  readonly localStateDirectories: readonly string[];
   readonly toJobManager: {
     taskStateChanged(report: ExecutionReport): void;
     operatorEvent(jobId: JobId, event: OperatorEvent, task: Task): void;
@@ -55,6 +58,7 @@ export class TaskExecutor {
   private readonly options: TaskExecutorOptions;
   private readonly core: TaskExecutorCore;
   private readonly checkpoints: TaskCheckpoints;
+  private readonly local: LocalStates;
   private readonly slots = new Map<number, SlotHandle>();
   private readonly programs = new Map<JobId, LocalProgram>();
   private readonly watchdog: CancellationWatchdog;
@@ -71,10 +75,12 @@ export class TaskExecutor {
     this.core = new TaskExecutorCore(options.slotCount);
     this.log = logger('taskexecutor.TaskExecutor');
     this.jobLeaderLog = logger('taskexecutor.DefaultJobLeaderService');
+    this.local = new LocalStates({ files: options.files, log: this.log, directories: options.localStateDirectories });
     this.checkpoints = new TaskCheckpoints({
       ports: options.ports,
       log: logger('taskmanager.Task'),
       files: options.files,
+      local: this.local,
       deploymentOf: (attemptId) => this.liveTask(attemptId)?.deployment ?? null,
       toSlot: (attemptId, message) => {
         const task = this.liveTask(attemptId);
@@ -227,6 +233,7 @@ export class TaskExecutor {
       case 'fetchProgram':
         return this.fetchProgram(effect);
       case 'forgetProgram':
+        this.local.releaseJob(effect.jobId);
         return void this.programs.delete(effect.jobId);
       case 'launch':
         return this.launch(effect.task);
@@ -333,7 +340,8 @@ export class TaskExecutor {
       const outputs = deployment.outputs.map(({ channels }) => channels.map((channel) => broker.openOutput(channel, generation, own)));
       const inputs = deployment.inputs.map(({ channels }) => channels.map((channel) => broker.openInput(channel, generation, own)));
       const program = present(this.programs.get(deployment.jobId), 'a program is loaded before its tasks are launched');
-      this.slots.get(slotIndex)?.post({ kind: 'deploy', task: { deployment, jobGraph, program, outputs, inputs } });
+      const localStateDirectories = this.local.directoriesOf(deployment.jobId);
+      this.slots.get(slotIndex)?.post({ kind: 'deploy', task: { deployment, jobGraph, program, localStateDirectories, outputs, inputs } });
     } catch (thrown) {
       this.apply({ kind: 'launchFailed', attemptId: deployment.attemptId, error: errorInfo(thrown, 'INTERNAL') });
     }

@@ -51,6 +51,8 @@ export interface TaskManagerOptions {
   /** `pekko.ask.timeout`. */
   readonly callTimeoutMs: number;
   readonly cancellation: CancellationOptions;
+  /** `execution.checkpointing.local-backup.dirs`, one below each for this process alone. */
+  readonly localStateDirectories: readonly string[];
   /** Where fetched artifacts are kept; created when the first one comes. */
   readonly artifactDirectory: string;
   readonly resources: { readonly total: ResourceProfile; readonly hardware: HardwareDescription; readonly memory: MemoryConfiguration };
@@ -80,6 +82,7 @@ export class TaskManager {
       print,
       files,
       cancellation,
+      localStateDirectories: options.localStateDirectories,
       programs: new ProgramStore(
         new ArtifactCache(options.artifactDirectory), (request) => this.link.call('fetchArtifact', request, options.callTimeoutMs),
       ),

@@ -135,6 +135,7 @@ export class EmbeddedCluster {
       slotCount,
       callTimeoutMs: CALL_TIMEOUT_MS,
       cancellation,
+      localStateDirectories: [join(directory(ports), 'localState')],
       artifactDirectory: join(directory(ports), 'cache'),
       resources: RESOURCES,
       metrics: () => NO_TASK_MANAGER_METRICS,

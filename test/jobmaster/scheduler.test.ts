@@ -25,7 +25,7 @@ class World {
 
   constructor(attempts: number, jobGraph = lineGraph(1, [2, 1])) {
     const restartStrategy = restartStrategyOf(attempts === 0 ? { kind: 'none' } : { kind: 'fixed-delay', attempts, delayMs: 1 }, () => 0.5);
-    this.core = new SchedulerCore({ jobGraph, executionGraphId: 'e', restartStrategy, restoreOf: () => null, hasFinalCheckpoint: false, isStopped: () => false, failuresMax: 3, slotRequestTimeoutMs: 1 }, 0);
+    this.core = new SchedulerCore({ jobGraph, executionGraphId: 'e', restartStrategy, restoreOf: () => null, hasFinalCheckpoint: false, isStopped: () => false, localState: { backup: false, restore: false }, failuresMax: 3, slotRequestTimeoutMs: 1 }, 0);
   }
 
   apply(event: SchedulerEvent): readonly SchedulerEffect[] {

@@ -97,6 +97,7 @@ export class SimCluster {
       resourceId,
       slotCount: this.scenario.slots,
       callTimeoutMs: CALL_TIMEOUT_MS,
+      localStateDirectories: [],
       cancellation: { intervalMs: 500, timeoutMs: CANCELLATION_TIMEOUT_MS },
       artifactDirectory: '/nonexistent',
       resources: RESOURCES,

@@ -21,6 +21,7 @@ import type { ErrorInfo } from '../../src/protocol/errors.ts';
 import type { FileSystems } from '../../src/storage/file-system.ts';
 import { localFileSystems } from '../../src/storage/local-files.ts';
 import type { FromSlot, SlotDeployment, SlotHandle, SlotHost } from '../../src/task/slot-protocol.ts';
+import { LocalStates } from '../../src/task/local-states.ts';
 import { TaskCheckpoints } from '../../src/task/task-checkpoints.ts';
 
 export type StateMessage = Extract<FromSlot, { kind: 'state' }>;
@@ -71,6 +72,7 @@ export class RunningJob {
       ports: systemPorts,
       log: silentLoggers.logger('test'),
       files,
+      local: new LocalStates({ files, log: silentLoggers.logger('test'), directories: [] }),
       deploymentOf: (attemptId) => (isOver(attemptId) ? null : find(attemptId)?.task ?? null),
       toSlot: (attemptId, message) => this.slots[find(attemptId)?.slotIndex ?? -1]?.post(message),
       toJobManager: {
@@ -224,6 +226,7 @@ export class RunningJob {
       program: this.jobGraph.program.kind === 'registered'
         ? { ref: this.jobGraph.program }
         : { ref: this.jobGraph.program, artifactPath: this.jobGraph.program.artifactId },
+      localStateDirectories: [],
       outputs: task.outputs.map(({ channels }) => channels.map((channel) => this.broker.openOutput(channel, GENERATION, own))),
       inputs: task.inputs.map(({ channels }) => channels.map((channel) => this.broker.openInput(channel, GENERATION, own))),
     };
@@ -286,6 +289,7 @@ function taskOf(jobGraph: JobGraph, vertex: JobVertex, subtaskIndex: number, slo
     attemptNumber: 0,
     restore: null,
     isStopped: false,
+    localState: { backup: false, restore: false },
     hasFinalCheckpoint: 'execution.checkpointing.interval' in jobGraph.configuration,
     outputs: jobGraph.edges.filter((edge) => edge.sourceVertex === vertex.id).map((edge) => ({
       edgeIndex: edge.index,

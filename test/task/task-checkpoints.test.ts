@@ -14,12 +14,14 @@ import type { ExecutionAttemptId, OperatorId } from '../../src/protocol/ids.ts';
 import { FileSystems } from '../../src/storage/file-system.ts';
 import type { FileWriter } from '../../src/storage/file-system.ts';
 import { LocalFiles, localFileSystems } from '../../src/storage/local-files.ts';
+import { LocalStates } from '../../src/task/local-states.ts';
 import { RestoredStates } from '../../src/task/restored-states.ts';
 import type { SlotOperatorState, ToSlot } from '../../src/task/slot-protocol.ts';
 import { TaskCheckpoints } from '../../src/task/task-checkpoints.ts';
 
 const ATTEMPT = 'a_0_0' as ExecutionAttemptId;
 const OPERATOR = 'f'.repeat(32) as OperatorId;
+const TASK = { jobId: 'j', attemptId: ATTEMPT, vertexId: 'v', subtaskIndex: 0, localState: { backup: true, restore: true } } as unknown as TaskDeployment;
 const FIGURES = { startDelayMs: 0, alignmentMs: 0, syncMs: 0, asyncMs: 0, processedBytes: 0 };
 
 /** One task, its slot, and a JobManager that answers as `answer` says. */
@@ -45,7 +47,8 @@ class Bench {
       ports: { ...systemPorts, clock: { ...systemPorts.clock, after: (_, callback) => systemPorts.clock.after(0, callback) } },
       log: silentLoggers.logger('test'),
       files,
-      deploymentOf: (attemptId) => (attemptId === ATTEMPT ? ({ attemptId, subtaskIndex: 0 } as TaskDeployment) : null),
+      local: new LocalStates({ files, log: silentLoggers.logger('test'), directories: [] }),
+      deploymentOf: (attemptId) => (attemptId === ATTEMPT ? TASK : null),
       toSlot: (_, message) => this.note(this.toSlot, message),
       toJobManager: {
         acknowledgeCheckpoint: async (_, ack) => {
@@ -224,7 +227,7 @@ test('a restore of a cancelled task reads no further', async (t) => {
   }
   const restored = new RestoredStates(
     { checkpointId: 1, operators: bench.acks[0]?.operators ?? [], formerParallelism: { [OPERATOR]: 1 } },
-    new FileSystems(new Map([['file', () => new EndlessFiles(systemPorts.random)]])),
+    new FileSystems(new Map([['file', () => new EndlessFiles(systemPorts.random)]])), null,
   );
   await t.throwsAsync(restored.operatorStates(OPERATOR, 'counter'), { code: 'CHECKPOINT_FAILED', message: /counter.*abandoned/ });
   t.is(chunks, 3);
@@ -237,7 +240,7 @@ test('state that is damaged on its way back is named, with its operator and file
   await bench.until(() => bench.acks.length === 1);
   const handle = fileHandle(bench.acks[0]);
   const restored = new RestoredStates(
-    { checkpointId: 1, operators: bench.acks[0]?.operators ?? [], formerParallelism: { [OPERATOR]: 1 } }, localFileSystems(systemPorts.random),
+    { checkpointId: 1, operators: bench.acks[0]?.operators ?? [], formerParallelism: { [OPERATOR]: 1 } }, localFileSystems(systemPorts.random), null,
   );
   const read = () => restored.operatorStates(OPERATOR, 'counter');
   t.deepEqual((await read()).map(({ bytes }) => Buffer.from(bytes).toString()), ['hello world']);
