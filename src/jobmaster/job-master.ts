@@ -371,11 +371,15 @@ export class JobMaster implements JobListener {
     const regions = this.core.graph.regionCount();
     const topologyLog = this.options.loggers.logger('org.apache.flink.runtime.scheduler.adapter.DefaultExecutionTopology');
     topologyLog.info(`Built ${regions} new pipelined regions in 0 ms, total ${regions} pipelined regions currently.`);
+    const { directory, restore, stateBackend } = this.options.checkpoints;
+    const isRocksDb = stateBackend === 'rocksdb';
     this.log.info(
-      'No state backend has been configured, using default (HashMap) org.apache.flink.runtime.state.hashmap.HashMapStateBackend',
+      isRocksDb
+        ? 'State backend is set to EmbeddedRocksDBStateBackend by state.backend.type'
+        : 'No state backend has been configured, using default (HashMap) org.apache.flink.runtime.state.hashmap.HashMapStateBackend',
     );
-    this.log.info('State backend loader loads the state backend as HashMapStateBackend');
-    const { directory, restore } = this.options.checkpoints;
+    const loaded = isRocksDb ? 'EmbeddedRocksDBStateBackend' : 'HashMapStateBackend';
+    this.log.info(`State backend loader loads the state backend as ${loaded}`);
     this.log.info(`Checkpoint storage is set to ${directory === null ? "'jobmanager'" : `'filesystem': (checkpoints "${directory}")`}`);
     if (restore === null) this.log.info('No checkpoint found during restore.');
     const failover = 'org.apache.flink.runtime.executiongraph.failover.RestartPipelinedRegionFailoverStrategy';

@@ -14,7 +14,7 @@ import type { TaskManagerMetrics } from '../protocol/task-manager.ts';
 import { wsTransport } from '../rpc/ws-transport.ts';
 import { localFileSystems } from '../storage/local-files.ts';
 import { TaskManager, type TaskManagerOptions } from '../task/task-manager.ts';
-import { ThreadSlotHost } from '../task/thread-slot-host.ts';
+import { ThreadSlotHost, type ThreadSlotHostOptions } from '../task/thread-slot-host.ts';
 import { heartbeatOptions, makeDirectory, runDaemon, temporaryDirectory, type Daemon } from './daemon.ts';
 
 const NAMES = {
@@ -22,6 +22,9 @@ const NAMES = {
   ending: 'TaskManagerRunner',
   logger: 'org.apache.flink.runtime.taskexecutor.TaskManagerRunner',
 };
+
+/** Of a slot, with `state.backend.rocksdb.memory.managed: false`. */
+const UNMANAGED_STATE_SIZE_BYTES = 128 * 1024 * 1024;
 
 await runDaemon(NAMES, start);
 
@@ -52,7 +55,7 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
       host: configuration.get(options.jobManagerRpcAddress), port: configuration.get(options.jobManagerRpcPort),
     }),
     registration: registrationOptions(configuration),
-    slotHost: new ThreadSlotHost({ oldSpaceSizeMbMax: Math.floor(budget.taskHeap / slotCount / 2 ** 20) }),
+    slotHost: new ThreadSlotHost(slotLimits(configuration, budget, workingDirectory)),
     broker,
     print: { write: (stream, text, onWritten) => void process[stream].write(text, onWritten) },
     files: localFileSystems(ports.random),
@@ -73,7 +76,8 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
   daemon.ready();
   return async () => {
     await taskManager.close();
-    for (const directory of [workingDirectory, ...localState]) await rm(directory, { recursive: true, force: true });
+    const directories = [workingDirectory, stateDirectory(configuration, workingDirectory), ...localState];
+    for (const directory of directories) await rm(directory, { recursive: true, force: true });
   };
 }
 
@@ -83,6 +87,27 @@ function localStateDirectories(configuration: Configuration, workingDirectory: s
   const configured = texts.map((each) => each.trim()).filter((each) => each !== '');
   if (configured.length === 0) return [join(workingDirectory, 'localState')];
   return configured.map((directory) => resolve(directory.replace(/^file:(\/\/)?/, ''), basename(workingDirectory)));
+}
+
+/** This process's below the first that is configured. */
+function stateDirectory(configuration: Configuration, workingDirectory: string): string {
+  const [first] = configuration.get(options.rocksDbLocalDirs)?.split(',') ?? [];
+  return first === undefined ? workingDirectory : resolve(first.trim().replace(/^file:(\/\/)?/, ''), basename(workingDirectory));
+}
+
+/** Half of a slot's managed memory is for rows on its heap (state/lsm-backend.ts). */
+function slotLimits(configuration: Configuration, { taskHeap, managed }: MemoryBudget, workingDirectory: string): ThreadSlotHostOptions {
+  const slotCount = configuration.get(options.taskManagerSlots);
+  const isManaged = configuration.get(options.rocksDbManagedMemory);
+  const memorySizeBytes = configuration.get(options.rocksDbFixedMemory) ?? (isManaged ? managed / slotCount : UNMANAGED_STATE_SIZE_BYTES);
+  return {
+    oldSpaceSizeMbMax: Math.floor((taskHeap / slotCount + memorySizeBytes / 2) / 2 ** 20),
+    diskState: {
+      directory: join(stateDirectory(configuration, workingDirectory), 'state'),
+      memorySizeBytes,
+      backend: configuration.get(options.stateBackend),
+    },
+  };
 }
 
 function registrationOptions(configuration: Configuration): TaskManagerOptions['registration'] {

@@ -42,9 +42,11 @@ export const heapBackend = {
 } satisfies StateBackend;
 
 type AnyType = TypeDescriptor<unknown>;
-type StateKind = 'value' | 'list' | 'map' | 'reducing' | 'aggregating';
+/** @internal For what extends the store, as `DeclaredState`. */
+export type StateKind = 'value' | 'list' | 'map' | 'reducing' | 'aggregating';
 
-interface DeclaredState {
+/** A state that was declared, or restored. */
+export interface DeclaredState {
   readonly name: string;
   readonly kind: StateKind;
   readonly namespaced: Namespacing | null;
@@ -54,7 +56,7 @@ interface DeclaredState {
 }
 
 /** A state with a time to live. */
-interface ExpiringState {
+export interface ExpiringState {
   readonly keep: (value: unknown) => unknown;
   readonly inSnapshots: boolean;
   /** The row that was swept last. */
@@ -64,11 +66,11 @@ interface ExpiringState {
 /** Keyed state on the heap. */
 export class HeapStateStore extends KeyedRows implements KeyedStateStore, RowTable {
   readonly slots = new NamespaceSlots();
-  private readonly states: DeclaredState[] = [];
+  protected readonly states: DeclaredState[] = [];
   private readonly snapshots = new HeapSnapshots();
-  private readonly restoring = new HeapRestore(this.restoreTarget());
-  private timers: SnapshotTimers | null = null;
-  private readonly expiring = new Map<string, ExpiringState>();
+  protected readonly restoring = new HeapRestore(this.restoreTarget());
+  protected timers: SnapshotTimers | null = null;
+  protected readonly expiring = new Map<string, ExpiringState>();
 
   get entryCount(): number {
     return this.states.reduce((count, { cells }) => count + cells.valueCount, 0);
@@ -211,7 +213,7 @@ export class HeapStateStore extends KeyedRows implements KeyedStateStore, RowTab
     this.snapshots.onKeyRemoved(this.keyAt(row), this.keyGroupAt(row), times);
   }
 
-  private declare(name: string, kind: StateKind, type: AnyType | null, options: StateOptions): Cells {
+  protected declare(name: string, kind: StateKind, type: AnyType | null, options: StateOptions): Cells {
     const { namespaced = null, ownership = 'copied' } = options;
     const known = this.states.findIndex((state) => state.name === name);
     if (known < 0) return this.addState({ name, kind, namespaced, type }, ownership).cells;
@@ -232,7 +234,7 @@ export class HeapStateStore extends KeyedRows implements KeyedStateStore, RowTab
     throw new ClusterError('STATE_INCOMPATIBLE', `operator '${this.options.operatorName ?? ''}', state '${name}': ${conflict}`);
   }
 
-  private addState(state: Omit<DeclaredState, 'cells'>, ownership: Ownership): DeclaredState {
+  protected addState(state: Omit<DeclaredState, 'cells'>, ownership: Ownership): DeclaredState {
     const { name, namespaced, type } = state;
     const declared = { ...state, cells: this.cells(namespaced, type, { name, freeze: this.options.freezeValues, ownership }) };
     this.states.push(declared);
@@ -270,11 +272,11 @@ function visitKept(value: unknown, namespace: Namespace, section: SectionWriter)
   if (value !== undefined) section.visit(namespace, value);
 }
 
-function describeState({ name, kind, namespaced, type }: DeclaredState): StateDescription {
+export function describeState({ name, kind, namespaced, type }: DeclaredState): StateDescription {
   return { name, kind, namespaced, type: type?.schema ?? null };
 }
 
-function notWritable(place: string, key: unknown, cause: unknown): ClusterError {
+export function notWritable(place: string, key: unknown, cause: unknown): ClusterError {
   const what = cause instanceof Error ? cause.message : String(cause);
   return new ClusterError('CHECKPOINT_FAILED', `${place} of key ${shownKey(key)} cannot be written: ${what}`, { cause });
 }

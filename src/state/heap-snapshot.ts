@@ -18,10 +18,10 @@ import type { JsonObject } from '../protocol/json.ts';
 import { ByteWriter } from '../types/byte-writer.ts';
 import type { KeyedSnapshot, KeyGroupRange, SnapshotTimer } from './keyed-state-store.ts';
 import { metaToJson, SectionWriter, type SectionTypes, type StateDescription } from './snapshot-format.ts';
+import { TimerGroups } from './timer-groups.ts';
 
-/** Rows and timers that one call of `next` looks at. */
+/** Rows that one call of `next` looks at. */
 const ROWS_SCANNED = 65_536;
-const TIMERS_GROUPED = 16_384;
 const SECTION_SIZE_BYTES = 64;
 /** The first band, while nothing is known of the size of rows, and what later ones aim at. */
 const BAND_ROWS = 16_384;
@@ -68,10 +68,9 @@ export class HeapSnapshot implements KeyedSnapshot {
   private readonly sections = new Map<number, SectionWriter>();
   private readonly namespaced: readonly boolean[];
   private readonly offsets: number[] = [];
-  private readonly timersByGroup: readonly Map<number, SnapshotTimer[]>[];
+  private readonly timers: TimerGroups;
   private failure: ClusterError | null = null;
   private isReleased = false;
-  private timersToGroup: { readonly domain: number; index: number } = { domain: 0, index: 0 };
   /** Rows from here on were made after the snapshot was opened. */
   private readonly rowLimit: number;
   /** Key groups of the band, `[bandStart, bandEnd)`: those before are written. */
@@ -89,7 +88,7 @@ export class HeapSnapshot implements KeyedSnapshot {
     this.contents = contents;
     this.baseId = contents.base?.checkpointId ?? null;
     this.namespaced = contents.states.map(({ namespaced }) => namespaced !== null);
-    this.timersByGroup = contents.timers.map(() => new Map<number, SnapshotTimer[]>());
+    this.timers = new TimerGroups(contents.timers, (key) => contents.keyGroupOf(key));
     const { first, last } = contents.range;
     this.rowLimit = contents.table.rowLimit;
     this.bandStart = this.bandEnd = this.emitGroup = first;
@@ -97,11 +96,11 @@ export class HeapSnapshot implements KeyedSnapshot {
   }
 
   get meta(): JsonObject {
-    const { range: { first, last, maxParallelism }, states, types, timers } = this.contents;
+    const { range: { first, last, maxParallelism }, states, types } = this.contents;
     return metaToJson({
       baseId: this.baseId, first, last, maxParallelism,
       keyType: types.key?.schema ?? null, states, offsets: this.offsets, rowCount: this.size.rowCount,
-      timerCount: timers.reduce((count, ofDomain) => count + ofDomain.length, 0),
+      timerCount: this.timers.count,
     });
   }
 
@@ -119,7 +118,10 @@ export class HeapSnapshot implements KeyedSnapshot {
   next(sizeBytes: number): Uint8Array | null {
     if (this.failure !== null) throw this.failure;
     if (this.isComplete) return null;
-    if (this.timersToGroup.domain < this.contents.timers.length) return this.groupTimers();
+    if (!this.timers.isDone) {
+      this.timers.step();
+      return new Uint8Array(0);
+    }
     try {
       return this.scanRow < this.rowLimit ? this.scan(sizeBytes) : this.emit(sizeBytes);
     } catch (thrown) {
@@ -179,7 +181,7 @@ export class HeapSnapshot implements KeyedSnapshot {
   private emit(sizeBytes: number): Uint8Array {
     while (this.emitGroup < this.bandEnd && this.sink.position - this.sentBytes < sizeBytes) {
       const section = this.beginSection();
-      section.end(this.timersByGroup.map((groups) => groups.get(this.emitGroup) ?? []));
+      section.end(this.timers.of(this.emitGroup));
       this.sections.delete(this.emitGroup);
       this.emitGroup += 1;
     }
@@ -215,21 +217,6 @@ export class HeapSnapshot implements KeyedSnapshot {
     this.sentBytes = end;
     if (end === sink.position) this.sentBytes = sink.position = 0;
     return bytes;
-  }
-
-  private groupTimers(): Uint8Array {
-    const { domain, index } = this.timersToGroup;
-    const timers = this.contents.timers[domain] as readonly SnapshotTimer[];
-    const groups = this.timersByGroup[domain] as Map<number, SnapshotTimer[]>;
-    const end = Math.min(index + TIMERS_GROUPED, timers.length);
-    for (const timer of timers.slice(index, end)) {
-      const keyGroup = this.contents.keyGroupOf(timer.key);
-      const group = groups.get(keyGroup);
-      if (group === undefined) groups.set(keyGroup, [timer]);
-      else group.push(timer);
-    }
-    this.timersToGroup = end === timers.length ? { domain: domain + 1, index: 0 } : { domain, index: end };
-    return new Uint8Array(0);
   }
 
   /** Begins a section with the keys that are gone: one that has come back since follows as a row. */

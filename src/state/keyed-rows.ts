@@ -39,25 +39,25 @@ const MIXED_KEYS: ReadonlySet<unknown> = new Set(['literal']);
 /** Selects rows by key. The store extends it, so that selecting a key is one call from generated code. */
 export abstract class KeyedRows implements RowSelector {
   protected readonly options: StateStoreOptions;
-  private readonly hash: KeyHash;
+  protected readonly hash: KeyHash;
   /** Exactly one of the two is in use. Undeclared keys begin as numbers, until one is not. */
   private numberIndex: NumberRowIndex | null;
   private readonly hashedIndex: HashedRowIndex;
-  private selectedKey: unknown = undefined;
-  private selectedRow = UNRESOLVED;
+  protected selectedKey: unknown = undefined;
+  protected selectedRow = UNRESOLVED;
   /** Rows ever used: all rows are below. */
   private rowCount = 0;
   private readonly freeRows: number[] = [];
   /** Values by row, over all states and namespaces; 0 for idle and free rows. */
-  private valueCounts: Uint32Array = new Uint32Array(ROWS_INITIAL);
+  protected valueCounts: Uint32Array = new Uint32Array(ROWS_INITIAL);
   private keyGroups: Uint16Array = new Uint16Array(ROWS_INITIAL);
   /** The current epoch; 0: there was no snapshot, and versions are not kept. */
   protected epoch = 0;
   /** Epochs in which rows were last touched, and in which they were made. */
-  private versions: Int32Array = new Int32Array(ROWS_INITIAL);
-  private births: Int32Array = new Int32Array(ROWS_INITIAL);
+  protected versions: Int32Array = new Int32Array(ROWS_INITIAL);
+  protected births: Int32Array = new Int32Array(ROWS_INITIAL);
   /** Rows in the index without values. */
-  private idleCount = 0;
+  protected idleCount = 0;
   /** Rows that have been idle, the longest first, each at most once; those that have values again are passed over. */
   private readonly idleQueue = new RowQueue();
 
@@ -114,9 +114,14 @@ export abstract class KeyedRows implements RowSelector {
     return this.rowCount;
   }
 
+  /** Rows of keys. */
+  protected get usedRowCount(): number {
+    return this.rowCount - this.freeRows.length;
+  }
+
   /** Rows with values. */
   get liveRowCount(): number {
-    return this.rowCount - this.freeRows.length - this.idleCount;
+    return this.usedRowCount - this.idleCount;
   }
 
   keyAt(row: number): unknown {
@@ -166,10 +171,10 @@ export abstract class KeyedRows implements RowSelector {
     return rows.toSorted((a, b) => a.keyGroup - b.keyGroup);
   }
 
-  private onIdle(row: number): void {
+  protected onIdle(row: number): void {
     this.idleQueue.push(row);
     this.idleCount += 1;
-    if (this.idleCount > IDLE_ROWS_MIN && 2 * this.idleCount > this.rowCount - this.freeRows.length) this.reclaimSome();
+    if (this.idleCount > IDLE_ROWS_MIN && 2 * this.idleCount > this.usedRowCount) this.reclaimSome();
   }
 
   private reclaimSome(): void {
@@ -184,6 +189,11 @@ export abstract class KeyedRows implements RowSelector {
       if (this.versions[row] !== this.epoch) this.beforeChange(row);
       this.onReleased(row);
     }
+    this.forget(row);
+  }
+
+  /** The row belongs to no key any more. It is idle. */
+  protected forget(row: number): void {
     this.versions[row] = FREE;
     if (this.numberIndex !== null) this.numberIndex.remove(row);
     else this.hashedIndex.remove(row);
@@ -192,16 +202,20 @@ export abstract class KeyedRows implements RowSelector {
     if (row === this.selectedRow) this.selectedRow = NO_ROW;
   }
 
-  private findSelected(): number {
-    const key = this.key();
-    if (this.numberIndex !== null) {
-      if (typeof key === 'number') return (this.selectedRow = this.numberIndex.find(key));
-      this.becomeHashed(this.numberIndex, key);
-    }
-    return (this.selectedRow = this.hashedIndex.find(key));
+  protected findSelected(): number {
+    return (this.selectedRow = this.rowOf(this.key()));
   }
 
-  private addSelected(): number {
+  /** The row of a key, or `NO_ROW`. */
+  protected rowOf(key: unknown): number {
+    if (this.numberIndex !== null) {
+      if (typeof key === 'number') return this.numberIndex.find(key);
+      this.becomeHashed(this.numberIndex, key);
+    }
+    return this.hashedIndex.find(key);
+  }
+
+  protected addSelected(): number {
     const key = this.selectedKey;
     const hash = this.hash(key);
     const keyGroup = this.keyGroupOf(key, hash);
@@ -232,7 +246,11 @@ export abstract class KeyedRows implements RowSelector {
   }
 
   protected keyGroupOfKey(key: unknown): number {
-    return keyGroupOf(this.hash(key), this.options.keyGroups.maxParallelism);
+    return this.keyGroupOfHash(this.hash(key));
+  }
+
+  protected keyGroupOfHash(hash: number): number {
+    return keyGroupOf(hash, this.options.keyGroups.maxParallelism);
   }
 
   /** Once per key, not per record: a selector that is not deterministic routes records of new keys astray. */

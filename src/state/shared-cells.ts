@@ -43,12 +43,16 @@ export class SharedCells implements Cells {
     for (const column of this.columns) column.declare(type, ownership);
   }
 
+  // The row comes first: finding it may bring values of namespaces that had none (state/lsm-rows.ts), and drive out others.
+
   get(): unknown {
+    this.rows.row();
     const slot = this.slots.slot();
     return slot === NO_SLOT || slot >= this.columns.length ? undefined : (this.columns[slot] as ValueColumn).get();
   }
 
   peek(): unknown {
+    this.rows.row();
     return this.columns[this.slots.slot()]?.peek();
   }
 
@@ -62,6 +66,7 @@ export class SharedCells implements Cells {
   }
 
   clear(): void {
+    this.rows.row();
     const slot = this.slots.slot();
     if (slot === NO_SLOT || slot >= this.columns.length) return;
     const column = this.columns[slot] as ValueColumn;
@@ -94,6 +99,7 @@ export class SharedCells implements Cells {
   }
 
   private columnForWriting(): ValueColumn {
+    this.rows.row();
     const slot = this.slots.slotForWriting();
     if (slot >= this.columns.length) this.addColumns(slot);
     return this.columns[slot] as ValueColumn;

@@ -82,18 +82,26 @@ export interface SectionTypes {
 
 type AnyCodec = Codec<unknown>;
 
-function codecOf(type: TypeDescriptor<unknown> | null): AnyCodec {
+/** A codec for values of the type, of its own when the type is null. */
+export function codecOf(type: TypeDescriptor<unknown> | null): AnyCodec {
   return type === null ? new GenericCodec() : type.codec();
 }
 
-function writeNamespace(namespace: Namespace, sink: ByteWriter): void {
+export function writeNamespace(namespace: Namespace, sink: ByteWriter): void {
   sink.f64(namespace.startMs);
   writeNumber(namespace.endMs - namespace.startMs, sink);
 }
 
-function readNamespace(source: ByteSource): Namespace {
+export function readNamespace(source: ByteSource): Namespace {
   const startMs = source.f64();
   return { startMs, endMs: startMs + readNumber(source) };
+}
+
+/** Part of a buffer. */
+interface ByteSpan {
+  readonly store: Uint8Array;
+  readonly start: number;
+  readonly end: number;
 }
 
 /** Writes one section. */
@@ -129,6 +137,13 @@ export class SectionWriter {
     this.sink.varint(state + 1);
     if (this.namespaced[state] === true) writeNamespace(namespace, this.sink);
     (this.codecs[state] as AnyCodec).encode(value, this.sink);
+  }
+
+  /** A row whose key and cells, with what ends them, are bytes already. For types that are declared. */
+  rawRow(key: ByteSpan, cells: ByteSpan): void {
+    this.sink.u8(ROW);
+    this.sink.raw(key.store, key.start, key.end);
+    this.sink.raw(cells.store, cells.start, cells.end);
   }
 
   endRow(): void {

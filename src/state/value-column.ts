@@ -72,9 +72,8 @@ export class ValueColumn implements Cells {
 
   set(value: unknown): void {
     if (value === undefined) return this.clear();
-    if (this.numbers !== null && typeof value === 'number') return this.setNumber(this.rows.rowForWriting(), value);
-    const stored = this.stored(value);
-    this.setReference(this.rows.rowForWriting(), stored);
+    const stored = typeof value === 'number' && this.numbers !== null ? value : this.stored(value);
+    this.write(this.rows.rowForWriting(), stored);
   }
 
   clear(): void {
@@ -83,8 +82,14 @@ export class ValueColumn implements Cells {
   }
 
   put(value: unknown): void {
-    if (typeof value === 'number' && this.numbers !== null) return this.setNumber(this.rows.rowForWriting(), value);
-    this.setReference(this.rows.rowForWriting(), this.options.freeze ? this.stored(value) : value);
+    const stored = this.options.freeze && typeof value !== 'number' ? this.stored(value) : value;
+    this.write(this.rows.rowForWriting(), stored);
+  }
+
+  /** Finding the row may have brought other values of the column, so what it holds is looked at only now. */
+  private write(row: number, stored: unknown): void {
+    if (this.numbers !== null && typeof stored === 'number') this.setNumber(row, stored);
+    else this.setReference(row, stored);
   }
 
   /** The row has a value. */

@@ -11,6 +11,7 @@ import { SlotDoorbells } from '../exchange/doorbell.ts';
 import { loadProgram } from '../graph/program.ts';
 import type { JobProgram } from '../graph/stream-graph.ts';
 import { ClusterError } from '../protocol/errors.ts';
+import type { DiskState } from '../state/slot-backends.ts';
 import { assembleSlot } from './slot-assembly.ts';
 import type { FromSlot, LocalProgram, SlotHandle, SlotHost, SlotListener, ToSlot } from './slot-protocol.ts';
 import type { SlotRuntime } from './slot-runtime.ts';
@@ -23,19 +24,24 @@ export interface InlineSlotHostOptions {
   readonly ports: Ports;
   readonly loggers: LoggerSource;
   readonly programs: ProgramRegistry;
+  /** Of one slot; each has a directory of its own in `directory`. */
+  readonly diskState: DiskState;
 }
 
 /** Starts slots as objects. */
 export class InlineSlotHost implements SlotHost {
   private readonly options: InlineSlotHostOptions;
   private readonly doorbells = new SlotDoorbells();
+  private startCount = 0;
 
   constructor(options: InlineSlotHostOptions) {
     this.options = options;
   }
 
   start(slotIndex: number, listener: SlotListener): SlotHandle {
-    return new InlineSlot(this.options, this.doorbells.of(slotIndex), listener);
+    const { diskState } = this.options;
+    const local = { ...diskState, directory: `${diskState.directory}/slot-${slotIndex}-${++this.startCount}` };
+    return new InlineSlot({ ...this.options, diskState: local }, this.doorbells.of(slotIndex), listener);
   }
 }
 
@@ -57,6 +63,7 @@ class InlineSlot implements SlotHandle {
       loggers: options.loggers,
       interrupt: new Int32Array(1),
       doorbell,
+      diskState: options.diskState,
       loadProgram: (program) => findProgram(program, options.programs),
       send: deliver,
     });

@@ -7,7 +7,7 @@ import type { ConnectorPorts } from '../connectors/connector-ports.ts';
 import { createSinkCommitter, createSinkWriter } from '../connectors/sink-writers.ts';
 import { createReader } from '../connectors/source-readers.ts';
 import { SlotChannels } from '../exchange/slot-exchange.ts';
-import { heapBackend } from '../state/heap-backend.ts';
+import { slotBackends, type DiskState } from '../state/slot-backends.ts';
 import { localFileSystems } from '../storage/local-files.ts';
 import type { Interrupt } from './chain-interpreter.ts';
 import type { LoadProgram } from './slot-programs.ts';
@@ -24,6 +24,7 @@ export interface SlotAssembly {
   /** The slot's, see `SlotDoorbells`. */
   readonly doorbell: SharedArrayBuffer;
   readonly loadProgram: LoadProgram;
+  readonly diskState: DiskState;
   send(message: FromSlot): void;
 }
 
@@ -40,7 +41,7 @@ export function assembleSlot(assembly: SlotAssembly): SlotRuntime {
     loadProgram,
     files,
     exchange: new SlotChannels(log, assembly.doorbell),
-    backend: heapBackend,
+    backendOf: slotBackends(assembly.diskState),
     connectors: {
       createReader: (spec, context) => createReader(spec, context, connectorPorts),
       createSinkWriter: (spec, context) => createSinkWriter(spec, context, connectorPorts),

@@ -17,7 +17,7 @@ import type { SlotWorkerData } from './thread-slot-host.ts';
 const STACK_FRAMES = 50;
 
 const port = present(parentPort, 'a slot worker runs in a thread');
-const { interrupt, doorbell } = workerData as SlotWorkerData;
+const { interrupt, doorbell, diskState } = workerData as SlotWorkerData;
 
 process.setSourceMapsEnabled(true);
 Error.stackTraceLimit = STACK_FRAMES;
@@ -27,6 +27,7 @@ const slot = assembleSlot({
   loggers: { logger: (name) => forwardingLogger(name) },
   interrupt: new Int32Array(interrupt),
   doorbell,
+  diskState,
   loadProgram: (program) => loadArtifact(program),
   send,
 });

@@ -48,7 +48,8 @@ export interface Connectors {
 export interface SlotSurroundings {
   readonly ports: Ports;
   readonly exchange: SlotExchange;
-  readonly backend: StateBackend;
+  /** By `state.backend.type`; null: the job does not set it. */
+  backendOf(type: TaskSettings['stateBackend']): StateBackend;
   readonly connectors: Connectors;
   readonly interrupt: Interrupt;
   readonly log: Logger;
@@ -212,8 +213,8 @@ class PartsBuilder {
   }
 
   private store(operatorName: string, keyType: TypeDescriptor<unknown> | null): KeyedStateStore {
-    const { freezeRecords: freezeValues } = this.settings;
-    const store = this.slot.backend.open({ keyGroups: this.keyGroups(), keyType, freezeValues, operatorName });
+    const { freezeRecords: freezeValues, stateBackend } = this.settings;
+    const store = this.slot.backendOf(stateBackend).open({ keyGroups: this.keyGroups(), keyType, freezeValues, operatorName });
     this.stores.push(store);
     return store;
   }

@@ -1,6 +1,7 @@
 /** The job's configuration as a task reads it. */
 import { Configuration } from '../config/configuration.ts';
 import { jobOptions } from '../config/job-options.ts';
+import { stateOptions } from '../config/state-options.ts';
 import type { JobGraph } from '../graph/job-graph.ts';
 
 /** Parsed once per task. */
@@ -12,6 +13,8 @@ export interface TaskSettings {
   readonly bufferTimeoutMs: number;
   /** How often watermarks are emitted; 0: only with records. */
   readonly autoWatermarkIntervalMs: number;
+  /** Null: as the TaskManager is configured. */
+  readonly stateBackend: 'hashmap' | 'rocksdb' | null;
 }
 
 export function taskSettings(jobGraph: JobGraph): TaskSettings {
@@ -22,5 +25,6 @@ export function taskSettings(jobGraph: JobGraph): TaskSettings {
     freezeRecords: configuration.get(jobOptions.freezeRecords),
     bufferTimeoutMs: configuration.get(jobOptions.bufferTimeoutEnabled) ? configuration.get(jobOptions.bufferTimeoutInterval) : -1,
     autoWatermarkIntervalMs: configuration.get(jobOptions.autoWatermarkInterval),
+    stateBackend: configuration.has(stateOptions.stateBackend) ? configuration.get(stateOptions.stateBackend) : null,
   };
 }

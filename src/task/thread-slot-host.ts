@@ -7,6 +7,8 @@
 import { Worker } from 'node:worker_threads';
 import { userPlace } from '../base/source-place.ts';
 import { SlotDoorbells } from '../exchange/doorbell.ts';
+import type { DiskState } from '../state/slot-backends.ts';
+import { deleteLocalDirectory } from '../storage/lsm/sorted-file.ts';
 import { errorInfo, thrownText } from '../protocol/errors.ts';
 import type { ErrorInfo } from '../protocol/errors.ts';
 import type { FromSlot, SlotHandle, SlotHost, SlotListener, ToSlot } from './slot-protocol.ts';
@@ -18,12 +20,15 @@ export interface SlotWorkerData {
   readonly interrupt: SharedArrayBuffer;
   /** See `SlotDoorbells`. */
   readonly doorbell: SharedArrayBuffer;
+  readonly diskState: DiskState;
 }
 
 /** Limits of one slot. */
 export interface ThreadSlotHostOptions {
   /** Heap of a slot: `taskmanager.memory.task.heap.size` over the number of slots. */
   readonly oldSpaceSizeMbMax: number;
+  /** Of one slot; each has a directory of its own in `directory`. */
+  readonly diskState: DiskState;
 }
 
 const ENTRY = new URL('./slot-worker.js', import.meta.url);
@@ -42,13 +47,14 @@ export class ThreadSlotHost implements SlotHost {
   start(slotIndex: number, listener: SlotListener): SlotHandle {
     const interrupt = new SharedArrayBuffer(INTERRUPT_SIZE_BYTES);
     const doorbell = this.doorbells.of(slotIndex);
-    const workerData: SlotWorkerData = { slotIndex, interrupt, doorbell };
+    const directory = `${this.options.diskState.directory}/slot-${slotIndex}`;
+    const workerData: SlotWorkerData = { slotIndex, interrupt, doorbell, diskState: { ...this.options.diskState, directory } };
     const worker = new Worker(ENTRY, {
       name: `slot-${slotIndex}`,
       workerData,
       resourceLimits: { maxOldGenerationSizeMb: this.options.oldSpaceSizeMbMax },
     });
-    return new ThreadSlot(worker, { slotIndex, listener, doorbell, interrupt: new Int32Array(interrupt) });
+    return new ThreadSlot(worker, { slotIndex, listener, doorbell, interrupt: new Int32Array(interrupt), directory });
   }
 }
 
@@ -57,6 +63,7 @@ interface ThreadSlotParts {
   readonly listener: SlotListener;
   readonly doorbell: SharedArrayBuffer;
   readonly interrupt: Int32Array;
+  readonly directory: string;
 }
 
 class ThreadSlot implements SlotHandle {
@@ -75,6 +82,7 @@ class ThreadSlot implements SlotHandle {
     });
     worker.on('error', (error) => (this.exitCause = causeOfDeath(slot.slotIndex, error)));
     worker.on('exit', (code) => {
+      deleteLocalDirectory(slot.directory); // A thread that was stopped could not.
       if (!this.isTerminated) slot.listener.onExit(this.exitCause ?? endedItself(slot.slotIndex, code));
     });
   }

@@ -59,6 +59,8 @@ export interface MiniClusterOptions {
 
 const SLOTS = 4;
 const NETWORK_SIZE_BYTES = 64 * 1024 * 1024;
+/** Of a slot. */
+const DISK_STATE = { memorySizeBytes: 64 * 1024 * 1024, backend: 'hashmap' } as const;
 const THREAD_LIMITS = { oldSpaceSizeMbMax: 256 };
 const CANCELLATION = { intervalMs: 30_000, timeoutMs: 10_000 };
 const BUILD_TIMEOUT_MS = 30_000;
@@ -89,7 +91,7 @@ export class MiniCluster implements AsyncDisposable {
       taskManagerCount: options.taskManagers ?? 1,
       slotCount: options.slots ?? SLOTS,
       configuration,
-      makeSlotHost: slotHosts(options, { loggers, programs }),
+      makeSlotHost: slotHosts(options, { loggers, programs, diskState: { ...DISK_STATE, directory: join(blobDirectory, 'state') } }),
       makeBroker: () => new TaskManagerChannels({ ports, log: loggers.logger(NETWORK_LOGGER), networkSizeBytes: NETWORK_SIZE_BYTES }),
       blobDirectory,
       makeCoordinator: coordinators(programs, blobDirectory),
@@ -165,7 +167,7 @@ export class MiniCluster implements AsyncDisposable {
 function slotHosts({ clock, threads }: MiniClusterOptions, shared: Omit<InlineSlotHostOptions, 'ports'>): () => SlotHost {
   if (!threads) return () => new InlineSlotHost({ ...shared, ports: clock === undefined ? systemPorts : { ...systemPorts, clock } });
   if (clock !== undefined) throw new ClusterError('UNSUPPORTED', 'a MiniCluster with threads runs in real time: leave clock out');
-  return () => new ThreadSlotHost(THREAD_LIMITS);
+  return () => new ThreadSlotHost({ ...THREAD_LIMITS, diskState: shared.diskState });
 }
 
 function coordinators(programs: ReadonlyMap<string, JobProgram>, blobDirectory: string): CoordinatorMaker {

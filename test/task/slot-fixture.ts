@@ -2,6 +2,8 @@
  * Runs whole jobs over slots without a control plane: deploys every subtask at once, assigns the splits
  * of built-in sources, collects what the slots report.
  */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { silentLoggers } from '../../src/base/log.ts';
 import { systemPorts } from '../../src/base/system-ports.ts';
@@ -233,6 +235,11 @@ export class RunningJob {
   }
 }
 
+/** Where slots keep what is not on the heap. */
+export const DISK_STATE = {
+  directory: join(tmpdir(), `drey-slots-${process.pid}`), memorySizeBytes: 1024 * 1024, backend: 'hashmap',
+} as const;
+
 /** Builds and starts a job on inline slots; it is closed when the test ends. */
 export async function start(t: ExecutionContext, build: (env: StreamExecutionEnvironment) => void, options: RunOptions = {}): Promise<RunningJob> {
   const program = job({ name: 'test' }, (env) => build(env));
@@ -244,7 +251,8 @@ export async function start(t: ExecutionContext, build: (env: StreamExecutionEnv
     configuration,
     submittedAtMs: 0,
   });
-  const host = options.host ?? new InlineSlotHost({ ports: systemPorts, loggers: silentLoggers, programs: new Map([['test', program]]) });
+  const shared = { ports: systemPorts, loggers: silentLoggers, diskState: DISK_STATE };
+  const host = options.host ?? new InlineSlotHost({ ...shared, programs: new Map([['test', program]]) });
   return startJob(t, jobGraph, host, options.slots ?? 1, options);
 }
 

@@ -14,7 +14,7 @@ import { jobGraphOf } from '../../src/graph/job-graph-builder.ts';
 import type { ArtifactId, JobId } from '../../src/protocol/ids.ts';
 import { ThreadSlotHost } from '../../src/task/thread-slot-host.ts';
 import program from './jobs/thread-job.ts';
-import { startJob } from './slot-fixture.ts';
+import { DISK_STATE, startJob } from './slot-fixture.ts';
 import type { RunningJob } from './slot-fixture.ts';
 
 const HEAP_SIZE_MB = 64;
@@ -31,7 +31,7 @@ async function startThreads(t: ExecutionContext, mode: string): Promise<RunningJ
     configuration: {},
     submittedAtMs: 0,
   });
-  return startJob(t, jobGraph, new ThreadSlotHost({ oldSpaceSizeMbMax: HEAP_SIZE_MB }), 2);
+  return startJob(t, jobGraph, new ThreadSlotHost({ oldSpaceSizeMbMax: HEAP_SIZE_MB, diskState: DISK_STATE }), 2);
 }
 
 test('two slots exchange records over rings', async (t) => {
