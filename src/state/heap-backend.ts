@@ -169,7 +169,11 @@ export class HeapStateStore extends KeyedRows implements KeyedStateStore, RowTab
   }
 
   restore(file: KeyedStateFile, range: KeyGroupRange): void {
-    this.restoring.read(file, range);
+    for (const _ of this.restoreSlices(file, range)); // All at once.
+  }
+
+  restoreSlices(file: KeyedStateFile, range: KeyGroupRange): Iterable<void> {
+    return this.restoring.slices(file, range);
   }
 
   /** Forgets all values of the selected key, in all states and namespaces. */

@@ -11,7 +11,7 @@ import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import type { Cells } from './cells.ts';
 import { TIMER_DOMAINS, type KeyedStateFile, type KeyGroupRange, type SnapshotTimers } from './keyed-state-store.ts';
 import { VOID_NAMESPACE, type Namespace } from './namespace.ts';
-import { keyedFilePart, metaFromJson, readSection } from './snapshot-format.ts';
+import { keyedFilePart, metaFromJson, SectionReader } from './snapshot-format.ts';
 import type { SectionVisitor, SnapshotMeta, StateDescription } from './snapshot-format.ts';
 
 type AnyType = TypeDescriptor<unknown>;
@@ -47,6 +47,9 @@ interface StateReader {
   readonly convert: ((value: unknown) => unknown) | null;
 }
 
+/** Rows and timers of one slice: well below a millisecond, unless rows are large. */
+const SLICE_ROWS = 512;
+
 export class HeapRestore {
   private readonly target: RestoreTarget;
   /** The last file that has a key group has its timers. */
@@ -56,8 +59,8 @@ export class HeapRestore {
     this.target = target;
   }
 
-  /** One file, or the part of it that `range` needs. */
-  read(file: KeyedStateFile, range: KeyGroupRange): void {
+  /** One file, or the part of it that `range` needs: something of it with each step. */
+  *slices(file: KeyedStateFile, range: KeyGroupRange): Generator<void> {
     const meta = metaFromJson(file.meta);
     this.checkKeys(meta);
     const readers = meta.states.map((state) => this.readerOf(state));
@@ -68,10 +71,20 @@ export class HeapRestore {
     if (end > file.offset + file.bytes.length) {
       throw new ClusterError('DATA_CORRUPT', `${this.place()}: the file of its keyed state is too short`);
     }
+    let left = SLICE_ROWS;
     for (let keyGroup = Math.max(range.first, meta.first); keyGroup <= Math.min(range.last, meta.last); keyGroup++) {
       const at = keyGroup - meta.first;
       source.window((meta.offsets[at] as number) - file.offset, (meta.offsets[at + 1] as number) - file.offset);
-      readSection(source, types, namespaced, this.visitor(keyGroup, readers, meta.baseId !== null));
+      const section = new SectionReader(source, types, namespaced, this.visitor(keyGroup, readers, meta.baseId !== null));
+      for (let isWhole = false; !isWhole; ) {
+        const wanted = left;
+        const count = section.read(wanted);
+        isWhole = count < wanted;
+        left -= count;
+        if (left > 0) continue;
+        left = SLICE_ROWS;
+        yield;
+      }
     }
   }
 

@@ -164,6 +164,8 @@ export interface KeyedStateStore {
    * STATE_INCOMPATIBLE, naming the state, when the file holds what the declared states cannot take over.
    */
   restore(file: KeyedStateFile, range: KeyGroupRange): void;
+  /** `restore` in steps that take little time each, between which others may run. Nothing else is asked of the store until the last. */
+  restoreSlices(file: KeyedStateFile, range: KeyGroupRange): Iterable<void>;
   /** After the last file: no key is selected, and timers are set. */
   endRestore(): void;
   close(): void;

@@ -24,6 +24,8 @@ import type { Namespace } from './namespace.ts';
 const FORMAT_VERSION = 1;
 const NO_MORE = 0;
 const ROW = 1;
+/** Timers of event time, then of processing time. */
+const DOMAIN_COUNT = 2;
 
 /** A state as its file describes it. */
 export interface StateDescription {
@@ -171,25 +173,71 @@ export interface SectionVisitor {
   timer(domain: number, timer: SnapshotTimer): void;
 }
 
-/** Reads one section: the window of `source`. */
-export function readSection(source: ByteReader, types: SectionTypes, namespaced: readonly boolean[], visitor: SectionVisitor): void {
-  const keyCodec = codecOf(types.key);
-  const codecs = types.cells.map(codecOf);
-  while (source.u8() === ROW) {
-    visitor.row(keyCodec.decode(source));
-    for (let tag = source.varint(); tag !== NO_MORE; tag = source.varint()) {
-      const codec = codecs[tag - 1];
-      if (codec === undefined) throw new ClusterError('DATA_CORRUPT', `keyed state names state ${tag - 1} of ${codecs.length}`);
-      const namespace = namespaced[tag - 1] === true ? readNamespace(source) : null;
-      visitor.cell(tag - 1, namespace, codec.decode(source));
-    }
+/** Reads one section, the window of `source`, a part at a time. */
+export class SectionReader {
+  private readonly source: ByteReader;
+  private readonly keyCodec: AnyCodec;
+  private readonly codecs: readonly AnyCodec[];
+  private readonly namespaced: readonly boolean[];
+  private readonly visitor: SectionVisitor;
+  private hasRows = true;
+  private domain = 0;
+  /** Timers of the domain that are still to be read; null: their count is. */
+  private timersLeft: number | null = null;
+
+  constructor(source: ByteReader, types: SectionTypes, namespaced: readonly boolean[], visitor: SectionVisitor) {
+    this.source = source;
+    this.keyCodec = codecOf(types.key);
+    this.codecs = types.cells.map(codecOf);
+    this.namespaced = namespaced;
+    this.visitor = visitor;
   }
-  for (const domain of [0, 1]) {
-    for (let left = source.varint(); left > 0; left--) {
-      const key = keyCodec.decode(source);
+
+  /** Reads rows and timers, at most `count`; answers how many there were. Fewer than `count`: the section is read. Throws DATA_CORRUPT. */
+  read(count: number): number {
+    let left = this.hasRows ? this.readRows(count) : count;
+    while (left > 0 && !this.hasRows && this.domain < DOMAIN_COUNT) left = this.readTimers(left);
+    if (left > 0 && this.source.position !== this.source.end) {
+      throw new ClusterError('DATA_CORRUPT', 'a section of keyed state is longer than what it holds');
+    }
+    return count - left;
+  }
+
+  /** Answers what is left of `count`. */
+  private readRows(count: number): number {
+    const { source, keyCodec, visitor } = this;
+    let left = count;
+    while (left > 0) {
+      if (source.u8() !== ROW) {
+        this.hasRows = false;
+        return left;
+      }
+      left--;
+      visitor.row(keyCodec.decode(source));
+      for (let tag = source.varint(); tag !== NO_MORE; tag = source.varint()) this.readCell(tag - 1);
+    }
+    return left;
+  }
+
+  private readCell(state: number): void {
+    const { source, codecs } = this;
+    const codec = codecs[state];
+    if (codec === undefined) throw new ClusterError('DATA_CORRUPT', `keyed state names state ${state} of ${codecs.length}`);
+    const namespace = this.namespaced[state] === true ? readNamespace(source) : null;
+    this.visitor.cell(state, namespace, codec.decode(source));
+  }
+
+  private readTimers(count: number): number {
+    const { source } = this;
+    const due = this.timersLeft ?? source.varint();
+    const taken = Math.min(due, count);
+    for (let i = 0; i < taken; i++) {
+      const key = this.keyCodec.decode(source);
       const namespace = readNamespace(source);
-      visitor.timer(domain, { key, namespace, timestampMs: source.f64() });
+      this.visitor.timer(this.domain, { key, namespace, timestampMs: source.f64() });
     }
+    this.timersLeft = due - taken;
+    if (this.timersLeft === 0) [this.domain, this.timersLeft] = [this.domain + 1, null];
+    return count - taken;
   }
-  if (source.position !== source.end) throw new ClusterError('DATA_CORRUPT', 'a section of keyed state is longer than what it holds');
 }

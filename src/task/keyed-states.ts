@@ -5,11 +5,14 @@
  * Increments are only ever against checkpoints that were themselves asked for as increments: their files are
  * shared, so they outlive the checkpoint. (The store decides when a chain is begun anew.)
  */
+import type { Clock } from '../base/ports.ts';
 import type { CheckpointOptions } from '../protocol/checkpoint.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import type { KeyedStateStore, KeyGroupRange } from '../state/keyed-state-store.ts';
 import type { RestoredKeyedFile } from './restored-states.ts';
 
+/** How long a restore keeps the thread, as long as a slot's turn. */
+const RESTORE_STRETCH_MS = 5;
 /** Checkpoints that may still complete. */
 const PENDING_MAX = 100;
 
@@ -72,12 +75,17 @@ export class KeyedStates {
     this.sharedIds.delete(checkpointId);
   }
 
-  /** Before the operator is opened. */
-  async restore(files: AsyncIterable<RestoredKeyedFile>): Promise<void> {
+  /** Before the operator is opened. Between records it lets others have the thread: `pause` is awaited every few milliseconds. */
+  async restore(files: AsyncIterable<RestoredKeyedFile>, clock: Clock, pause: () => Promise<void>): Promise<void> {
     let isEmpty = true;
+    let pausedMs = clock.monotonicMs();
     for await (const { handle, bytes, offset } of files) {
-      this.store.restore({ meta: handle.meta, bytes, offset }, this.keyGroups);
       isEmpty = false;
+      for (const _ of this.store.restoreSlices({ meta: handle.meta, bytes, offset }, this.keyGroups)) {
+        if (clock.monotonicMs() - pausedMs < RESTORE_STRETCH_MS) continue;
+        await pause();
+        pausedMs = clock.monotonicMs();
+      }
     }
     if (!isEmpty) this.store.endRestore();
   }

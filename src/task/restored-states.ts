@@ -70,6 +70,12 @@ export class RestoredStates {
     }
   }
 
+  /** Lets the other tasks of the thread, and its messages, have their turn. Throws once the task was cancelled. */
+  async pause(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.isAbandoned) throw abandoned(`checkpoint ${this.restore.checkpointId}`);
+  }
+
   /** The task was cancelled: nothing more is read, and whoever reads is told. */
   abandon(): void {
     this.isAbandoned = true;
@@ -116,7 +122,7 @@ export class RestoredStates {
     const hash = createHash('sha256');
     let position = 0;
     for await (const chunk of chunks) {
-      if (this.isAbandoned) throw new ClusterError('CHECKPOINT_FAILED', `${place}: abandoned, since the task was cancelled`);
+      if (this.isAbandoned) throw abandoned(place);
       hash.update(chunk);
       const [from, to] = [Math.max(start - position, 0), Math.min(end - position, chunk.length)];
       if (from < to) kept.set(chunk.subarray(from, to), position + from - start);
@@ -136,6 +142,10 @@ export class RestoredStates {
       throw corrupt(`${place} cannot be read`, thrown);
     }
   }
+}
+
+function abandoned(place: string): ClusterError {
+  return new ClusterError('CHECKPOINT_FAILED', `${place}: abandoned, since the task was cancelled`);
 }
 
 function corrupt(message: string, cause?: unknown): ClusterError {

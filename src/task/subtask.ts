@@ -245,7 +245,9 @@ export class Subtask {
     const { restored } = this.parts;
     if (restored === null) return;
     const { name } = operator;
-    if (keyed !== null) await named(name, () => keyed.restore(restored.keyedFiles(operatorId, name, keyed.keyGroups)));
+    const { clock } = this.around.ports;
+    const pause = (): Promise<void> => restored.pause();
+    if (keyed !== null) await named(name, () => keyed.restore(restored.keyedFiles(operatorId, name, keyed.keyGroups), clock, pause));
     else if (restored.hasKeyedState(operatorId)) throw takesNo('keyed state', name);
     const states = await restored.operatorStates(operatorId, name);
     if (states.length === 0) return;

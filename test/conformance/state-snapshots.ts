@@ -147,6 +147,7 @@ export function testStateSnapshots(test: TestFn, backend: StateBackend): void {
   testTouches(test, backend);
   testSharing(test, backend);
   testTimers(test, backend);
+  testSlicedRestore(test, backend);
   testEvolution(test, backend);
 }
 
@@ -431,6 +432,37 @@ function testTimers(test: TestFn, backend: StateBackend): void {
       const event = found.filter(({ domain }) => domain === 'event').map(({ key, namespace, timestampMs }) => ({ key, namespace, timestampMs }));
       t.deepEqual(new Set(event.map((each) => JSON.stringify(each))), new Set(expected.map((each) => JSON.stringify(each))));
       t.is(found.length, expected.length + 1);
+    }
+  });
+}
+
+/** Counts around those of a slice, in one section. */
+function testSlicedRestore(test: TestFn, backend: StateBackend): void {
+  test(`${backend.name}: a file is read back in slices, wherever they end`, (t) => {
+    const options = { ...ALL, keyGroups: keyGroupRangeOf(0, 1, 1) };
+    for (const count of [0, 1, 511, 512, 513, 1024, 5000]) {
+      for (const timerCount of [0, 1, 512, 3000]) {
+        const store = backend.open(options);
+        const value = store.value<number>('count', types.float64);
+        for (let key = 0; key < count; key++) {
+          store.setKey(key);
+          value.set(key * 2);
+        }
+        const timers = Array.from({ length: timerCount }, (_, i): SnapshotTimer => ({ key: i, namespace: VOID_NAMESPACE, timestampMs: i }));
+        store.attachTimers({ capture: () => [...timers], restore: () => t.fail() });
+        const file = fileOf(store.snapshot(1, 'canonical'), 64 * 1024);
+        const copy = backend.open(options);
+        const own: string[] = [];
+        copy.value<number>('count', types.float64);
+        copy.attachTimers({ capture: () => [], restore: ({ domain, timestampMs }) => own.push(`${domain} ${timestampMs}`) });
+        let slices = 0;
+        for (const _ of copy.restoreSlices(file, options.keyGroups)) slices += 1;
+        copy.endRestore();
+        if (count + timerCount > 2000) t.true(slices > 2, 'others have their turn in between');
+        t.is(copy.entryCount, count);
+        t.true([...copy.entries(options.keyGroups)].every(({ key, value: found }) => found === (key as number) * 2));
+        t.deepEqual(own.toSorted(), timers.flatMap(({ timestampMs }) => [`event ${timestampMs}`, `processing ${timestampMs}`]).toSorted());
+      }
     }
   });
 }
