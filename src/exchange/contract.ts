@@ -153,9 +153,9 @@ export interface InputGate {
   /** The sequence of the first buffer that was not kept; null: the channel has no buffers. */
   endRecording(channelIndex: number): number | null;
   /**
-   * Until the next `offer`, which is with null before anything else of the reader runs, records may go to
-   * `receiver`. Only a gate with a single channel, within the slot, takes it, and only while nothing waits there;
-   * after the first offer its producer waits for the next one, so offers go on until the end.
+   * Until the next `offer`, which is with null before anything else of the reader runs, records of input 0 may go to
+   * `receiver`: from channels within the slot that are not paused, and while nothing waits there. After the first offer
+   * their producers wait for the next one, so offers go on until the end.
    */
   offer(receiver: DirectReceiver | null): void;
   /** A paused channel is not read (barrier alignment, two-input selection). */

@@ -28,6 +28,8 @@ export class FairInputGate implements InputGate {
   private readonly taskName: string;
   private readonly channels: readonly GateChannel[];
   private readonly inlets: readonly Inlet[];
+  /** Channels within the slot, of the input that a receiver is for. */
+  private readonly lendable: readonly number[];
   private readonly paused: Uint8Array;
   private readonly ended: Uint8Array;
   private endedCount = 0;
@@ -40,6 +42,7 @@ export class FairInputGate implements InputGate {
     this.inlets = channels.map((channel) => channel.inlet);
     this.inputOf = channels.map((channel) => channel.inputIndex);
     this.channelCount = channels.length;
+    this.lendable = [...channels.keys()].filter((index) => this.inlets[index]?.offer !== undefined && this.inputOf[index] === 0);
     this.paused = new Uint8Array(channels.length);
     this.ended = new Uint8Array(channels.length);
   }
@@ -82,7 +85,9 @@ export class FairInputGate implements InputGate {
   }
 
   offer(receiver: DirectReceiver | null): void {
-    if (this.channelCount === 1 && this.endedCount === 0) this.inlets[0]?.offer?.(receiver);
+    for (const index of this.lendable) {
+      if (this.paused[index] === 0 && this.ended[index] === 0) this.inlets[index]?.offer?.(receiver);
+    }
   }
 
   pause(channelIndex: number): void {

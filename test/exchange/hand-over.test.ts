@@ -1,11 +1,13 @@
 /** A reader that lends itself to the writer of a channel within the slot: order, room, events, copies, the end. */
 import fc from 'fast-check';
 import test from 'ava';
-import type { DirectReceiver, StreamEvent } from '../../src/exchange/contract.ts';
+import { silentLoggers } from '../../src/base/log.ts';
+import type { ChannelEndpoint, DirectReceiver, StreamEvent } from '../../src/exchange/contract.ts';
 import { LOCAL_RECORDS_MAX } from '../../src/exchange/local-channel.ts';
+import { SlotChannels } from '../../src/exchange/slot-exchange.ts';
 import { newBatch } from '../../src/task/segment-runner.ts';
 import { t as types } from '../../src/types/t.ts';
-import { joinLocal, joinRings } from './two-ends.ts';
+import { edgeOf, GENERATION, joinLocal, joinRings } from './two-ends.ts';
 
 const watermark = (timestampMs: number): StreamEvent => ({ kind: 'watermark', timestampMs });
 
@@ -100,6 +102,25 @@ test('what a checkpoint records passes through the queue', async (t) => {
   gate?.offer(receiver);
   writer.emit(1, 0);
   t.deepEqual(receiver.taken, []);
+});
+
+test('of several channels, those of the first input that are not paused are lent', (t) => {
+  const slot = new SlotChannels(silentLoggers.logger('test'));
+  const endpoints = ['a', 'b', 'c'].map((channelId): ChannelEndpoint => ({ kind: 'local', channelId, generation: GENERATION }));
+  const [a, b, c] = endpoints as [ChannelEndpoint, ChannelEndpoint, ChannelEndpoint];
+  const writers = endpoints.map((endpoint) => edgeOf(slot, slot, { outputs: [endpoint], inputs: [], options: { type: types.int32 } }).writer);
+  const inputs = [{ inputIndex: 0, type: types.int32, endpoints: [a, b] }, { inputIndex: 1, type: types.int32, endpoints: [c] }] as const;
+  const gate = slot.createGate({ taskName: 'target', inputs });
+  gate.pause(1);
+  const receiver = new Receiver();
+  gate.offer(receiver);
+  for (const [n, writer] of writers.entries()) writer.emit(n, 0);
+  t.deepEqual(receiver.taken, [0]);
+  gate.resume(1);
+  gate.offer(null);
+  const batch = newBatch();
+  t.is(gate.poll(batch), 'records');
+  t.is(gate.channelIndex, 1);
 });
 
 test('a channel of another slot takes no offer', async (t) => {
