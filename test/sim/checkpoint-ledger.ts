@@ -15,6 +15,8 @@ export class CheckpointLedger {
   private readonly announced = new Map<JobId, number>();
   private readonly given = new Map<ExecutionAttemptId, Set<number>>();
   private readonly restoredBy = new Map<string, number>();
+  /** Whose states the attempts of a rescaled vertex were given. */
+  private readonly sharedBy = new Map<string, string>();
   private readonly triggeredAtMs = new Map<string, number>();
 
   /** State as a task writes it: says whose it is, and of when. */
@@ -25,6 +27,7 @@ export class CheckpointLedger {
   deployed(task: SlotDeployment): void {
     const { restore, jobId, generation, attemptId, subtaskIndex } = task.deployment;
     const restoredId = restore?.checkpointId ?? 0;
+    const parallelism = task.jobGraph.vertices.find(({ id }) => id === task.deployment.vertexId)?.parallelism;
     const announced = this.announced.get(jobId) ?? 0;
     if (restoredId < announced) this.report(`${attemptId} begins from checkpoint ${restoredId}, but ${announced} was announced`);
     const region = `${jobId}/${generation}`;
@@ -34,7 +37,32 @@ export class CheckpointLedger {
     if (restore) this.restores += 1;
     for (const { operator, operatorId } of restore?.operators ?? []) {
       const text = operator?.kind === 'inline' ? Buffer.from(operator.base64, 'base64').toString() : '';
-      if (text !== `${operatorId}/${subtaskIndex}@${restoredId}`) this.report(`${attemptId} is given the state '${text}'`);
+      const writer = Number(text.split(/[/@]/)[1]);
+      const isRescaled = restore?.formerParallelism[operatorId] !== parallelism;
+      const isMeant = text === `${operatorId}/${writer}@${restoredId}` && (isRescaled || writer === subtaskIndex);
+      if (!isMeant) this.report(`${attemptId} is given the state '${text}'`);
+    }
+    this.checkShares(task, parallelism);
+  }
+
+  /**
+   * After a rescale each attempt is given the state of former subtasks once, and the attempts of one generation the same;
+   * operators take their share of it.
+   */
+  private checkShares({ deployment }: SlotDeployment, parallelism: number | undefined): void {
+    const { restore, attemptId, jobId, generation } = deployment;
+    const writers = new Map<OperatorId, number[]>();
+    for (const { operatorId, subtaskIndex } of restore?.operators ?? []) {
+      const seen = writers.get(operatorId) ?? [];
+      if (seen.includes(subtaskIndex)) this.report(`${attemptId} is given the state of ${operatorId}/${subtaskIndex} twice`);
+      writers.set(operatorId, [...seen, subtaskIndex]);
+    }
+    for (const [operatorId, seen] of writers) {
+      if (restore?.formerParallelism[operatorId] === parallelism) continue;
+      const share = `${jobId}/${generation}/${operatorId}`;
+      const others = this.sharedBy.get(share) ?? String(seen);
+      if (others !== String(seen)) this.report(`${attemptId} is given the states ${seen.join()} of ${operatorId}, its sibling ${others}`);
+      this.sharedBy.set(share, others);
     }
   }
 

@@ -18,6 +18,8 @@ export interface JobPlan {
   /** Null: not cancelled by anybody. */
   readonly cancelAfterMs: number | null;
   readonly restartAttempts: number;
+  /** New bounds of all vertices, so long after the submission each. */
+  readonly rescales: readonly { readonly afterMs: number; readonly lowerBound: number; readonly upperBound: number }[];
   /** Null: no checkpoints. */
   readonly checkpointIntervalMs: number | null;
 }
@@ -45,6 +47,7 @@ export const SAFETY_PHASE_MS = 30_000;
 /** Draws the scenario of a seed. */
 export function drawScenario(seed: number): Scenario {
   const random = new SeededRandom(seed);
+  const rescaling = new SeededRandom(seed ^ RESCALE_SALT); // Of its own, so that scenarios without rescales stay what they were.
   const taskManagers = random.int(1, 4);
   const slots = random.int(1, 4);
   const kinds = FAULT_KINDS.filter(() => random.chance(0.35));
@@ -61,6 +64,7 @@ export function drawScenario(seed: number): Scenario {
     cancelAfterMs: isEndless || random.chance(0.4) ? random.int(0, 8_000) : null,
     restartAttempts: random.chance(0.5) ? random.int(1, 3) : 0,
     checkpointIntervalMs: random.chance(0.6) ? random.int(100, 2000) : null,
+    rescales: rescaling.chance(0.4) ? Array.from({ length: rescaling.int(1, 3) }, () => drawRescale(rescaling, taskManagers * slots)) : [],
   }));
   const behaviour: TaskBehaviour = {
     lifeMs: isEndless ? null : [10, random.int(20, 8_000)],
@@ -70,4 +74,11 @@ export function drawScenario(seed: number): Scenario {
     declineChance: random.chance(0.2) ? 0.05 : 0,
   };
   return { seed, taskManagers, slots, jobs, faults, behaviour };
+}
+
+const RESCALE_SALT = 0x5ca1e;
+
+function drawRescale(random: SeededRandom, slotCount: number): JobPlan['rescales'][number] {
+  const upperBound = random.int(1, slotCount);
+  return { afterMs: random.int(100, 15_000), lowerBound: random.int(1, upperBound), upperBound };
 }

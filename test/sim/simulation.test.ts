@@ -10,16 +10,18 @@ const PLANT_SEEDS_MAX = 100;
 
 test.serial('No seed violates an invariant, and all endings are reached', async (t) => {
   const endings = new Set<string>();
-  let [completions, restores] = [0, 0];
+  let [completions, restores, rescales] = [0, 0, 0];
   for (let seed = 1; seed <= SEEDS; seed++) {
     const result = await simulate(seed);
     t.deepEqual(result.violations, [], `seed ${seed}`);
     for (const ending of result.endings) endings.add(ending);
     completions += result.completions;
     restores += result.restores;
+    rescales += result.rescales;
   }
   t.deepEqual([...endings].toSorted(), ['CANCELED', 'FAILED', 'FINISHED']);
   t.true(completions > 0 && restores > 0, `${completions} completed checkpoints announced, ${restores} attempts restored`);
+  t.true(rescales > 0, 'the parallelism of a running job changed');
 });
 
 test.serial('The same seed plays the same events', async (t) => {

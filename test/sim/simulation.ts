@@ -17,6 +17,8 @@ export interface SimResult {
   /** Announcements of completed checkpoints, and attempts that began from one. */
   readonly completions: number;
   readonly restores: number;
+  /** Changes of parallelism that went through. */
+  readonly rescales: number;
 }
 
 /** A cut link is healed by `pauseHeal`, or after this. */
@@ -50,7 +52,8 @@ export async function simulate(seed: number): Promise<SimResult> {
   if (checkers.violations.length === 0) checkers.checkEnd(acknowledged);
   const endings = [...acknowledged].map((jobId) => cluster.jobManager.job(jobId).status);
   const { completions, restores } = cluster.ledger;
-  return { seed, violations: checkers.violations, events: cluster.clock.events, endings, completions, restores };
+  const rescales = [...acknowledged].reduce((sum, jobId) => sum + (cluster.jobManager.job(jobId).jobGraph.revision ?? 0), 0);
+  return { seed, violations: checkers.violations, events: cluster.clock.events, endings, completions, restores, rescales };
 }
 
 function scheduleJob(cluster: SimCluster, plan: JobPlan, random: SeededRandom, acknowledged: Set<JobId>): void {
@@ -59,9 +62,16 @@ function scheduleJob(cluster: SimCluster, plan: JobPlan, random: SeededRandom, a
     const jobGraph = lineGraph(plan, random, clock.nowMs());
     void cluster.jobManager.submitJob(jobGraph).then((jobId) => {
       acknowledged.add(jobId);
+      for (const rescale of plan.rescales) clock.after(rescale.afterMs, () => setBounds(cluster, jobId, rescale));
       if (plan.cancelAfterMs !== null) clock.after(plan.cancelAfterMs, () => void cluster.jobManager.cancelJob(jobId).catch(() => 'it was over already'));
     });
   });
+}
+
+/** What cannot be met, and a job that is over, is refused. */
+function setBounds({ jobManager }: SimCluster, jobId: JobId, { lowerBound, upperBound }: JobPlan['rescales'][number]): void {
+  const requirements = Object.fromEntries(jobManager.job(jobId).vertices.map(({ id }) => [id, { lowerBound, upperBound }]));
+  void jobManager.updateResourceRequirements(jobId, requirements).catch(() => 'refused');
 }
 
 function perform(cluster: SimCluster, { kind, taskManager }: PlannedFault): void {
