@@ -2,6 +2,8 @@
 import { ignored, option, optional } from './option.ts';
 import { boolean, duration, enumeration, int, list, memory, port, portRange, string } from './value-types.ts';
 
+const NOT_ADAPTIVE = 'a job waits for all slots that it asks for; `PUT /jobs/:jobid/resource-requirements` changes its parallelism.';
+
 /** Options of the JobManager, the TaskManager and what passes between them. */
 export const clusterOptions = {
   jobManagerRpcAddress: option({
@@ -37,6 +39,11 @@ export const clusterOptions = {
     key: 'jobmanager.scheduler', type: enumeration(['default', 'adaptive', 'adaptivebatch']), default: 'default', since: '0.2',
     description: 'How a job gets its slots: all that it asks for, or as many as there are (`adaptive`).',
   }),
+  adaptiveScheduler: ignored('jobmanager.adaptive-scheduler.<...>', string, NOT_ADAPTIVE),
+  schedulerMode: ignored('scheduler-mode', string, NOT_ADAPTIVE),
+  adaptiveBatchScheduler: ignored(
+    'jobmanager.adaptive-batch-scheduler.<...>', string, 'the parallelism of a job is known before it starts.',
+  ),
   jobManagerArchiveDir: optional({
     key: 'jobmanager.archive.fs.dir', type: string, since: '0.5',
     description: 'Directory that finished jobs are archived in, for the history server.',

@@ -33,7 +33,7 @@ export const jobOptions = {
     description: 'Fuse neighbouring operators into one task.',
   }),
   chainDifferentMaxParallelism: option({
-    key: 'pipeline.operator-chaining.chain-operators-with-different-max-parallelism', type: boolean, default: 'true', since: '0.2',
+    key: 'pipeline.operator-chaining.chain-operators-with-different-max-parallelism', type: boolean, default: 'true',
     description: 'Fuse operators whose maximum parallelism differs.',
   }),
   genericTypes: option({
@@ -76,7 +76,7 @@ export const jobOptions = {
     description: 'How bounded inputs are treated.',
   }),
   bufferTimeoutEnabled: option({
-    key: 'execution.buffer-timeout.enabled', type: boolean, default: 'true', since: '0.2',
+    key: 'execution.buffer-timeout.enabled', type: boolean, default: 'true',
     description: 'Send buffers that are not full after a while.',
   }),
   bufferTimeoutInterval: option({

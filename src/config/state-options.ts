@@ -8,7 +8,7 @@ const since = '0.2';
 export const stateOptions = {
   stateBackend: option({
     key: 'state.backend.type', type: enumeration(['hashmap', 'rocksdb'], { filesystem: 'hashmap', jobmanager: 'hashmap' }),
-    default: 'hashmap', deprecated: ['state.backend'], since,
+    default: 'hashmap', deprecated: ['state.backend'],
     description: 'Where keyed state lives: on the heap, or in a store that spills to disk.',
   }),
   incrementalCheckpoints: option({
@@ -33,14 +33,14 @@ export const stateOptions = {
     description: 'Measure how long accesses to keyed state take.',
   }),
   rocksDbLocalDirs: optional({
-    key: 'state.backend.rocksdb.localdir', type: string, since, description: 'Directories of the `rocksdb` backend.',
+    key: 'state.backend.rocksdb.localdir', type: string, description: 'Directories of the `rocksdb` backend.',
   }),
   rocksDbManagedMemory: option({
-    key: 'state.backend.rocksdb.memory.managed', type: boolean, default: 'true', since,
+    key: 'state.backend.rocksdb.memory.managed', type: boolean, default: 'true',
     description: 'Take caches and write buffers from managed memory.',
   }),
   rocksDbFixedMemory: optional({
-    key: 'state.backend.rocksdb.memory.fixed-per-slot', type: memory, since, description: 'Fixed memory of a slot’s backend instead.',
+    key: 'state.backend.rocksdb.memory.fixed-per-slot', type: memory, description: 'Fixed memory of a slot’s backend instead.',
   }),
   rocksDbTuning: ignored('state.backend.rocksdb.<...>', string, 'the store behind the `rocksdb` backend has other knobs.'),
   changelog: ignored('state.changelog.enabled', boolean, 'every checkpoint is incremental as it is.'),

@@ -147,16 +147,22 @@ export class ExecutionGraph {
 
   /** Notes a failure for the job's history. */
   recordFailure(failure: TaskFailure): void {
-    this.failures.unshift({ ...failure, concurrent: [] });
+    this.failures.unshift({ ...failure, concurrent: [], concurrentDropped: 0 });
     this.failures.splice(this.failuresMax);
   }
 
-  /** Notes what failed while the job still dealt with its newest failure. */
-  recordConcurrentFailure(failure: TaskFailure): void {
+  /** Notes what failed while the job still dealt with its newest failure. Answers how many such were only counted. */
+  recordConcurrentFailure(failure: TaskFailure): number {
     const [newest] = this.failures;
-    if (!newest) return this.recordFailure(failure);
-    if (newest.concurrent.length >= CONCURRENT_FAILURES_MAX) return;
-    this.failures[0] = { ...newest, concurrent: [...newest.concurrent, failure] };
+    if (!newest) {
+      this.recordFailure(failure);
+      return 0;
+    }
+    const isFull = newest.concurrent.length >= CONCURRENT_FAILURES_MAX;
+    const concurrent = isFull ? newest.concurrent : [...newest.concurrent, failure];
+    const concurrentDropped = newest.concurrentDropped + (isFull ? 1 : 0);
+    this.failures[0] = { ...newest, concurrent, concurrentDropped };
+    return concurrentDropped;
   }
 
   /** A fresh attempt of each given subtask, in a new generation of its region. */

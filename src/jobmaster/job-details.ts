@@ -46,6 +46,8 @@ export interface TaskFailure {
 export interface JobFailure extends TaskFailure {
   /** What else failed before the job ran again, in order. At most `CONCURRENT_FAILURES_MAX`. */
   readonly concurrent: readonly TaskFailure[];
+  /** How many more there were. */
+  readonly concurrentDropped: number;
 }
 
 /** One job. */

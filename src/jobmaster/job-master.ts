@@ -21,7 +21,7 @@ import type { CheckpointSettings } from './checkpoint-settings.ts';
 import type { CheckpointStatistics } from './checkpoint-statistics.ts';
 import { CoordinatorHolder } from './coordinator-holder.ts';
 import { spellExecution, spellLocation, type Execution } from './execution-graph.core.ts';
-import type { JobDetails } from './job-details.ts';
+import { CONCURRENT_FAILURES_MAX, type JobDetails } from './job-details.ts';
 import type { CollectingCoordinator, CoordinatorMaker } from './operator-coordinator.ts';
 import { restartStrategyOf, type RestartStrategyOptions } from './restart-strategy.core.ts';
 import { Rescaling } from './rescaling.ts';
@@ -270,6 +270,8 @@ export class JobMaster implements JobListener {
         return this.restore(effect);
       case 'restarting':
         return this.logRestart(effect.taskCount, effect.failed);
+      case 'failureDropped':
+        return this.logDroppedFailure(effect);
       case 'terminated':
         return this.terminated();
       case 'fulfilled':
@@ -415,6 +417,12 @@ export class JobMaster implements JobListener {
   private logRestart(taskCount: number, failed: Execution | null): void {
     const why = failed ? `the failed task ${failed.attemptId}` : 'from a global failure';
     this.log.info(`${taskCount} tasks will be restarted to recover ${why}.`);
+  }
+
+  private logDroppedFailure({ count, failure }: Extract<SchedulerEffect, { kind: 'failureDropped' }>): void {
+    if (!Number.isInteger(Math.log2(count))) return; // The 1st, 2nd, 4th, 8th, …: a flood must not fill the log as well.
+    const more = `${count} more than the ${CONCURRENT_FAILURES_MAX} failures kept`;
+    this.log.warn(`${more} came before the job ran again; the last one: ${failure.taskName ?? 'global'}: ${failure.error.message}`);
   }
 }
 

@@ -59,6 +59,8 @@ export type SchedulerEffect =
   /** All attempts of these vertices are gone. Answered by `restored` with the round (or `failJob`); attempts of `jobGraph` follow. */
   | { readonly kind: 'restore'; readonly round: number; readonly vertices: ReadonlySet<JobVertexId>; readonly jobGraph: JobGraph }
   | { readonly kind: 'restarting'; readonly taskCount: number; readonly failed: Execution | null }
+  /** So many failures beside the newest one are not kept. */
+  | { readonly kind: 'failureDropped'; readonly count: number; readonly failure: TaskFailure }
   | { readonly kind: 'startRestartTimer'; readonly round: number; readonly delayMs: number }
   | { readonly kind: 'terminated'; readonly error: ErrorInfo | null };
 
@@ -248,22 +250,24 @@ export class SchedulerCore {
   private loseWhileCanceling(execution: Execution, error: ErrorInfo): SchedulerEffect[] {
     const isWanted = this.graph.status === 'CANCELLING' || this.nextGraph !== null;
     const isOwn = !isWanted && error.code !== 'PARTITION_LOST';
-    if (isOwn) this.graph.recordConcurrentFailure(this.failureOf(error, execution));
-    return [this.switch(execution, 'CANCELED')];
+    const dropped = isOwn ? this.recordConcurrent(this.failureOf(error, execution)) : [];
+    return [this.switch(execution, 'CANCELED'), ...dropped];
   }
 
   private fail(error: ErrorInfo, execution: Execution | null): SchedulerEffect[] {
     const { status } = this.graph;
     if (status === 'CANCELLING') return [];
     const failure = this.failureOf(error, execution);
-    if (status === 'FAILING') {
-      this.graph.recordConcurrentFailure(failure);
-      return [];
-    }
+    if (status === 'FAILING') return this.recordConcurrent(failure);
     const { isNewAttempt, delayMs } = this.strategy().onFailure(this.nowMs);
     if (isNewAttempt) this.graph.recordFailure(failure);
-    else this.graph.recordConcurrentFailure(failure);
-    return delayMs === null ? this.failForGood(error) : this.beginRestart(execution, delayMs);
+    const dropped = isNewAttempt ? [] : this.recordConcurrent(failure);
+    return [...dropped, ...(delayMs === null ? this.failForGood(error) : this.beginRestart(execution, delayMs))];
+  }
+
+  private recordConcurrent(failure: TaskFailure): SchedulerEffect[] {
+    const count = this.graph.recordConcurrentFailure(failure);
+    return count > 0 ? [{ kind: 'failureDropped', count, failure }] : [];
   }
 
   /** A job that is to finish from its stop savepoint has attempts of its own for that: what it was configured with is for jobs that run. */

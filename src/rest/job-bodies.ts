@@ -142,7 +142,7 @@ export function accumulatorText(value: AccumulatorValue): string {
 export function exceptionsBody(job: JobDetails, countMax: number): JsonObject {
   const shown = job.failures.slice(0, countMax);
   const root = job.failures[0];
-  const truncated = shown.length < job.failures.length;
+  const truncated = shown.length < job.failures.length || shown.some(({ concurrentDropped }) => concurrentDropped > 0);
   const entries = shown.map((failure) => ({ ...failureBody(failure), concurrentExceptions: failure.concurrent.map(failureBody) }));
   return {
     'root-exception': root ? stackTrace(root.error) : null,

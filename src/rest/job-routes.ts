@@ -1,8 +1,6 @@
 /** Routes about jobs. */
 import type { FastifyInstance } from 'fastify';
 import type { JobDetails, JobManagerGateway, VertexDetails } from '../dispatcher/gateway.ts';
-import { Configuration } from '../config/configuration.ts';
-import { options as keys } from '../config/options.ts';
 import { restPlanOf } from '../graph/plan-json.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import { parseJobId, type JobId } from '../protocol/ids.ts';
@@ -34,12 +32,11 @@ export function installJobRoutes(server: FastifyInstance, gateway: JobManagerGat
     'user-task-accumulators': bodies.accumulatorList(job(params).accumulators),
     'serialized-user-task-accumulators': {},
   }));
-  const historyMax = Configuration.of(gateway.configuration).get(keys.webExceptionHistorySize);
   const exceptionsSchema = { params: schemas.JobParams, querystring: schemas.ExceptionsQuery };
   server.get('/jobs/:jobid/exceptions', { schema: exceptionsSchema }, ({ params, query }) => {
     const { maxExceptions } = query as schemas.ExceptionsQuery;
     const countMax = maxExceptions === undefined ? EXCEPTIONS_DEFAULT : Number(maxExceptions);
-    return bodies.exceptionsBody(job(params), Math.min(countMax, historyMax));
+    return bodies.exceptionsBody(job(params), countMax);
   });
   server.get('/jobs/:jobid/execution-result', ofJob, ({ params }) => executionResult(gateway, jobIdOf(params)));
 

@@ -190,6 +190,9 @@ test('Of the failures of a job the newest are kept, at least one', (t) => {
   const graph = new ExecutionGraph(lineGraph(1, [1]), 'e', { failuresMax: 0, nowMs: 0 });
   for (const timestampMs of [1, 2]) graph.recordFailure({ error: ERROR, timestampMs, taskName: null, location: null });
   t.deepEqual(graph.details().failures.map(({ timestampMs }) => timestampMs), [2]);
-  for (let i = 0; i < 100; i++) graph.recordConcurrentFailure({ error: ERROR, timestampMs: 3, taskName: null, location: null });
-  t.is(graph.details().failures[0]?.concurrent.length, 64);
+  const failure = { error: ERROR, timestampMs: 3, taskName: null, location: null };
+  const dropped = Array.from({ length: 100 }, () => graph.recordConcurrentFailure(failure));
+  t.deepEqual([dropped[63], dropped[64], dropped[99]], [0, 1, 36], 'what is not kept is counted');
+  const [newest] = graph.details().failures;
+  t.deepEqual([newest?.concurrent.length, newest?.concurrentDropped], [64, 36]);
 });

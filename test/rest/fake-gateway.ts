@@ -58,7 +58,7 @@ function job(jobId: JobId): JobDetails {
     endTimeMs: failed ? 3000 : -1,
     stateTimestampsMs: { INITIALIZING: 1000, CREATED: 1001, RUNNING: 1002 },
     vertices: [vertex],
-    failures: failed ? [{ error, timestampMs: 2900, taskName: 'Source: lines -> Map (1/2) - execution #0', location: null, concurrent: [{ error: lost, timestampMs: 2901, taskName: 'Source: lines -> Map (2/2) - execution #0', location: place }] }] : [],
+    failures: failed ? [{ error, timestampMs: 2900, taskName: 'Source: lines -> Map (1/2) - execution #0', location: null, concurrent: [{ error: lost, timestampMs: 2901, taskName: 'Source: lines -> Map (2/2) - execution #0', location: place }], concurrentDropped: 0 }] : [],
     accumulators: { words: { kind: 'counter', value: 6 } },
     jobGraph: graph(jobId),
   };
