@@ -7,9 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import asyncEnrichment from '../../examples/streaming/AsyncEnrichment.ts';
 import customSource from '../../examples/streaming/CustomSource.ts';
+import fraudDetection from '../../examples/streaming/FraudDetection.ts';
 import sideOutput from '../../examples/streaming/SideOutput.ts';
 import socketWordCount from '../../examples/streaming/SocketWordCount.ts';
 import startEnd from '../../examples/streaming/StartEnd.ts';
+import stateMachine from '../../examples/streaming/StateMachine.ts';
 import wordCount from '../../examples/streaming/WordCount.ts';
 import type { JobProgram } from '../../src/index.ts';
 import { MiniCluster } from '../../src/testing/index.ts';
@@ -89,6 +91,19 @@ for (const parallelism of [1, 2]) {
     t.deepEqual(lines.toSorted(), ['minutes> (a,12)', 'minutes> (a,241)', 'minutes> (b,30)', 'minutes> (c,239)', 'unfinished> d']);
   });
 
+  test(`FraudDetection finds a small payment and a large one within a minute at parallelism ${parallelism}`, async (t) => {
+    const lines = await printed(fraudDetection, [], parallelism);
+    t.deepEqual(lines.toSorted(), ['Alert{id=2}', 'Alert{id=3}']);
+  });
+
+  test(`StateMachine alerts of what a session does not allow at parallelism ${parallelism}`, async (t) => {
+    const words = ['--count', '10000', '--error-rate', '0.02'];
+    const lines = await printed(stateMachine, words, parallelism);
+    const expected = alertsOf(eventsOf(stateMachine, words, 10_000));
+    t.true(expected.length > 100, `${expected.length} alerts`);
+    t.deepEqual(lines.toSorted(), expected.toSorted());
+  });
+
   test(`SideOutput separates words from the rest at parallelism ${parallelism}`, async (t) => {
     const lines = await printed(sideOutput, [], parallelism);
     const counts = lines.filter((line) => line.startsWith('count> ')).map((line) => line.slice('count> '.length));
@@ -98,6 +113,30 @@ for (const parallelism of [1, 2]) {
       'rejected> {"token":"3rd","reason":"has a digit"}',
       'rejected> {"token":"555-0199","reason":"has a digit"}',
     ]);
+  });
+}
+
+/** The records that the job's generator makes. */
+function eventsOf(program: JobProgram, words: readonly string[], count: number): readonly { readonly address: number; readonly type: string }[] {
+  const nodes = program.build({ args: program.parseArgs(words), configuration: {} }).nodes;
+  const source = nodes.map(({ spec }) => spec).find(({ kind }) => kind === 'source.datagen');
+  if (source?.kind !== 'source.datagen') throw new Error('the job has no generator');
+  return Array.from({ length: count }, (_, index) => source.user.generate(index) as { readonly address: number; readonly type: string });
+}
+
+/** Sessions as texts: allowed is what begins one of the four whole sessions. */
+function alertsOf(events: readonly { readonly address: number; readonly type: string }[]): string[] {
+  const whole = ['abeg', 'cbeg', 'cdg'];
+  const names: Readonly<Record<string, string>> = { '': 'Initial', a: 'W', c: 'X', ab: 'Y', cb: 'Y', abe: 'Z', cbe: 'Z', cd: 'Z' };
+  const sessions = new Map<number, string>();
+  return events.flatMap(({ address, type }) => {
+    const before = sessions.get(address) ?? '';
+    if (!whole.some((each) => each.startsWith(before + type))) {
+      const shown = `${address >>> 24}.${(address >> 16) & 255}.${(address >> 8) & 255}.${address & 255}`;
+      return [`ALERT ${shown} : ${names[before]} -> ${type}`];
+    }
+    sessions.set(address, whole.includes(before + type) ? '' : before + type);
+    return [];
   });
 }
 
