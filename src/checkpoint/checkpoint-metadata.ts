@@ -3,7 +3,7 @@
  * inline, with what is needed to hand it to another parallelism or another version of the program. Plain data;
  * metadata-file.ts gives it its form on disk.
  */
-import { parseOperatorSubtaskState } from '../protocol/checkpoint.ts';
+import { isStateless, parseOperatorSubtaskState } from '../protocol/checkpoint.ts';
 import type { CheckpointKind, OperatorSubtaskState, SavepointFormat, StateHandle } from '../protocol/checkpoint.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { JobId, OperatorId } from '../protocol/ids.ts';
@@ -41,7 +41,7 @@ export interface CheckpointMetadata {
 
 /** Whether the operator has anything that must not be lost. */
 export function hasState({ subtasks, coordinator }: OperatorState): boolean {
-  return coordinator !== null || subtasks.some(({ keyed, operator }) => keyed.length > 0 || operator !== null);
+  return coordinator !== null || !subtasks.every(isStateless);
 }
 
 /** A handle inside of the metadata, with where it belongs. */
@@ -60,7 +60,9 @@ export function placedHandles({ operators }: CheckpointMetadata): PlacedHandle[]
 
 /** The handles of some operators of a subtask. */
 export function handlesOf(subtasks: readonly OperatorSubtaskState[]): StateHandle[] {
-  return subtasks.flatMap(({ keyed, operator }) => [...keyed.map(({ data }) => data), ...(operator ? [operator] : [])]);
+  return subtasks.flatMap(({ keyed, operator, inFlight }) => {
+    return [...keyed.map(({ data }) => data), ...(operator ? [operator] : []), ...(inFlight ? [inFlight.data] : [])];
+  });
 }
 
 /** Paths of the files that some handles refer to. */
@@ -75,6 +77,7 @@ export function withPaths(metadata: CheckpointMetadata, change: (path: string) =
     ...state,
     keyed: state.keyed.map((keyed) => ({ ...keyed, data: moved(keyed.data) })),
     operator: state.operator && moved(state.operator),
+    ...(state.inFlight === undefined ? {} : { inFlight: { ...state.inFlight, data: moved(state.inFlight.data) } }),
   });
   return { ...metadata, operators: metadata.operators.map((state) => ({ ...state, subtasks: state.subtasks.map(subtask) })) };
 }

@@ -1,22 +1,28 @@
 /**
- * When a subtask takes its part of a checkpoint: once the barrier has come in on every channel.
+ * When a subtask takes its part of a checkpoint: once the barrier has come in on every channel; or at the first
+ * barrier that overtakes, and then what comes before the others is recorded until they are in.
  *
  *     channel 0:  r r r | r r        blocked: what follows the barrier waits in the channel
  *     channel 1:  r r r r r |        the last barrier: the checkpoint is taken, channel 0 is read again
  *     channel 2:  r r end            nothing will follow, so everything is before the barrier
  *
- * Exactly-once blocks a channel behind its barrier; at-least-once only counts. Several checkpoints may be
- * under way. One that cannot be completed any more is given up: a channel went past it (its producer had
+ *     channel 0:  r r r | r r        overtakes: the checkpoint is taken now, with the records that wait in the channel
+ *     channel 1:  r r ▲ r r |        read on; records from ▲ to the barrier are recorded
+ *     channel 2:  r r | r r          was blocked: nothing before its barrier is left, and it is read again
+ *
+ * Exactly-once blocks a channel behind its barrier, or lets the barrier overtake; at-least-once only counts. Several
+ * checkpoints may be under way. One that cannot be completed any more is given up: a channel went past it (its producer had
  * given it up), or the JobManager did.
  *
  * Invariants (test/exchange/barrier-aligner.test.ts): when a checkpoint is taken with blocking, exactly the
- * records before its barrier have been read from every channel; checkpoints are taken in ascending order,
+ * records before its barrier have been read from every channel; when it is taken early, each of these has been read,
+ * or is recorded, and none behind the barrier is; checkpoints are taken in ascending order,
  * each at most once; a channel is blocked only while a checkpoint that it has passed is under way.
  *
  * Unlike Flink: no cancellation markers travel downstream. The JobManager hears that a checkpoint was given
  * up and tells every task (`onAborted`).
  *
- * Source: Flink `SingleCheckpointBarrierHandler`, `CheckpointBarrierTracker`.
+ * Source: Flink `SingleCheckpointBarrierHandler`, `CheckpointBarrierTracker`, FLIP-76.
  */
 import { assert } from '../base/assert.ts';
 
@@ -33,6 +39,12 @@ export type AlignerOutput<B extends Barrier> =
   | { readonly kind: 'unblock'; readonly channelIndex: number }
   /** The barrier is in on all channels: take the checkpoint and pass the barrier on, before anything else is read. */
   | { readonly kind: 'taken'; readonly barrier: B }
+  /** A barrier overtakes: as `taken`, and these channels are recorded until they are `recorded`. */
+  | { readonly kind: 'takenEarly'; readonly barrier: B; readonly recording: readonly number[] }
+  /** All before the barrier is in the channel now, or was read. */
+  | { readonly kind: 'recorded'; readonly checkpointId: number; readonly channelIndex: number }
+  /** All channels of a checkpoint that was taken early are recorded. */
+  | { readonly kind: 'complete'; readonly checkpointId: number }
   /** It cannot be completed here: a channel went past it. */
   | { readonly kind: 'overtaken'; readonly checkpointId: number };
 
@@ -43,6 +55,8 @@ interface Alignment<B extends Barrier> {
   /** By channel: its barrier, or its end, has come in. */
   readonly passed: Uint8Array;
   passedCount: number;
+  readonly blocked: Set<number>;
+  isTaken: boolean;
 }
 
 /** Checkpoints whose abort is remembered one by one; of more than these the oldest stands for all before it. */
@@ -74,8 +88,27 @@ export class BarrierAligner<B extends Barrier> {
       .flatMap((earlier) => this.giveUp(earlier.barrier.checkpointId));
     const begun = this.begin(barrier, blocks, outputs);
     if (begun === null) return outputs;
-    this.pass(begun, channelIndex);
-    if (blocks) outputs.push({ kind: 'block', channelIndex });
+    this.pass(begun, channelIndex, outputs);
+    if (blocks && !begun.isTaken) {
+      begun.blocked.add(channelIndex);
+      outputs.push({ kind: 'block', channelIndex });
+    }
+    this.takeIfComplete(begun, outputs);
+    return outputs;
+  }
+
+  /** A barrier overtakes what its channel holds; `isInPlace`: nothing is left before it. It comes, or came, in its place too. */
+  onOvertaking(channelIndex: number, barrier: B, isInPlace: boolean): readonly AlignerOutput<B>[] {
+    const { checkpointId } = barrier;
+    const outputs: AlignerOutput<B>[] = [];
+    if (isInPlace) {
+      assert(checkpointId > (this.lastId[channelIndex] as number), 'barriers ascend within a channel');
+      this.lastId[channelIndex] = checkpointId;
+    }
+    const begun = this.begin(barrier, true, outputs);
+    if (begun === null) return outputs;
+    if (!begun.isTaken) this.takeEarly(begun, isInPlace ? channelIndex : null, outputs);
+    this.pass(begun, channelIndex, outputs);
     this.takeIfComplete(begun, outputs);
     return outputs;
   }
@@ -85,7 +118,7 @@ export class BarrierAligner<B extends Barrier> {
     this.ended[channelIndex] = 1;
     const outputs: AlignerOutput<B>[] = [];
     for (const alignment of this.alignments.slice()) {
-      this.pass(alignment, channelIndex);
+      this.pass(alignment, channelIndex, outputs);
       this.takeIfComplete(alignment, outputs);
     }
     return outputs;
@@ -127,24 +160,44 @@ export class BarrierAligner<B extends Barrier> {
       return null;
     }
     const passed = Uint8Array.from(this.ended);
-    const alignment = { barrier, blocks, passed, passedCount: passed.reduce((sum, one) => sum + one, 0) };
+    const passedCount = passed.reduce((sum, one) => sum + one, 0);
+    const alignment: Alignment<B> = { barrier, blocks, passed, passedCount, blocked: new Set(), isTaken: false };
     this.alignments = [...this.alignments, alignment].toSorted((a, b) => a.barrier.checkpointId - b.barrier.checkpointId);
     return alignment;
   }
 
-  private pass(alignment: Alignment<B>, channelIndex: number): void {
+  private pass(alignment: Alignment<B>, channelIndex: number, outputs: AlignerOutput<B>[]): void {
     if (alignment.passed[channelIndex] === 1) return;
     alignment.passed[channelIndex] = 1;
     alignment.passedCount++;
+    if (alignment.isTaken) outputs.push({ kind: 'recorded', checkpointId: alignment.barrier.checkpointId, channelIndex });
+  }
+
+  /** `inPlace`: a channel that has nothing to record. */
+  private takeEarly(alignment: Alignment<B>, inPlace: number | null, outputs: AlignerOutput<B>[]): void {
+    const { barrier, passed, blocked } = alignment;
+    this.giveUpBefore(barrier.checkpointId, outputs);
+    for (const channelIndex of [...blocked].toSorted((a, b) => a - b)) outputs.push({ kind: 'unblock', channelIndex });
+    blocked.clear();
+    if (inPlace !== null) this.pass(alignment, inPlace, outputs);
+    const recording = Array.from(passed.keys()).filter((channelIndex) => passed[channelIndex] === 0);
+    alignment.isTaken = true;
+    outputs.push({ kind: 'takenEarly', barrier, recording });
+    this.settle(barrier.checkpointId);
+  }
+
+  private giveUpBefore(checkpointId: number, outputs: AlignerOutput<B>[]): void {
+    for (const { barrier } of this.alignments.slice()) {
+      if (barrier.checkpointId < checkpointId) outputs.push(...this.giveUp(barrier.checkpointId));
+    }
   }
 
   private takeIfComplete(alignment: Alignment<B>, outputs: AlignerOutput<B>[]): void {
     if (alignment.passedCount < this.ended.length || !this.alignments.includes(alignment)) return;
-    const { checkpointId } = alignment.barrier;
-    for (const { barrier } of this.alignments.slice()) {
-      if (barrier.checkpointId < checkpointId) outputs.push(...this.giveUp(barrier.checkpointId));
-    }
-    outputs.push(...this.drop(checkpointId), { kind: 'taken', barrier: alignment.barrier });
+    const { barrier, isTaken } = alignment;
+    const { checkpointId } = barrier;
+    this.giveUpBefore(checkpointId, outputs);
+    outputs.push(...this.drop(checkpointId), isTaken ? { kind: 'complete', checkpointId } : { kind: 'taken', barrier });
     this.settle(checkpointId);
   }
 
@@ -158,10 +211,7 @@ export class BarrierAligner<B extends Barrier> {
     this.alignments = this.alignments.filter((alignment) => alignment !== dropped);
     this.abortedIds = [...this.abortedIds, checkpointId].toSorted((a, b) => a - b);
     if (this.abortedIds.length > ABORTED_MAX) this.settle(this.abortedIds[0] as number);
-    if (dropped === undefined || !dropped.blocks) return [];
-    return Array.from(dropped.passed.keys())
-      .filter((channelIndex) => dropped.passed[channelIndex] === 1 && this.ended[channelIndex] === 0)
-      .map((channelIndex) => ({ kind: 'unblock', channelIndex }));
+    return [...(dropped?.blocked ?? [])].toSorted((a, b) => a - b).map((channelIndex) => ({ kind: 'unblock', channelIndex }));
   }
 
   private settle(checkpointId: number): void {

@@ -87,6 +87,23 @@ export interface JobGraph {
   readonly resourceRequirements?: ResourceRequirements;
 }
 
+/** Names an edge in a checkpoint: what it joins, and which it is of several that are alike. */
+export function edgeKeyOf(jobGraph: JobGraph, edge: JobEdge): string {
+  const alike = jobGraph.edges.filter((other) => other.index < edge.index && spellEdge(jobGraph, other) === spellEdge(jobGraph, edge));
+  return `${spellEdge(jobGraph, edge)}#${alike.length}`;
+}
+
+/** Names, beside the edges, what a source holds: as `edgeKeyOf`. */
+export function sourceKeyOf(operatorId: OperatorId): string {
+  return `>${operatorId}`;
+}
+
+function spellEdge({ vertices }: JobGraph, { sourceNodeId, targetNodeId, inputIndex, sideOutput }: JobEdge): string {
+  const operators = vertices.flatMap((vertex) => vertex.operators);
+  const idOf = (nodeId: number): string => operators.find((operator) => operator.nodeId === nodeId)?.operatorId ?? '';
+  return `${idOf(sourceNodeId)}>${idOf(targetNodeId)}:${inputIndex}:${sideOutput ?? ''}`;
+}
+
 /**
  * The consumer subtasks that one producer subtask feeds, by partitioning. `forward` is one to one;
  * `rescale` spreads each producer over its own share of consumers (or the reverse); all else is all to all.

@@ -33,6 +33,7 @@ import { CheckpointTracker, type CheckpointStatistics } from './checkpoint-stati
 import { CompletedCheckpointsCore, type CompletedCheckpoint } from './completed-checkpoints.core.ts';
 import type { CoordinatorHolder, CoordinatorSnapshots } from './coordinator-holder.ts';
 import { spellLocation, type Execution } from './execution-graph.core.ts';
+import { inFlightOf } from './in-flight-assignment.core.ts';
 import { restoreOf } from './state-assignment.core.ts';
 
 export interface CheckpointCoordinatorOptions {
@@ -141,7 +142,10 @@ export class CheckpointCoordinator {
 
   /** What the next attempt of a subtask begins from; null: nothing. */
   restoreOf({ vertex, subtaskIndex }: Execution): TaskRestore | null {
-    return this.restored && restoreOf(vertex, subtaskIndex, this.restored.metadata);
+    if (!this.restored) return null;
+    const { metadata } = this.restored;
+    const inFlight = inFlightOf(this.options.jobGraph, vertex, subtaskIndex, metadata);
+    return { ...restoreOf(vertex, subtaskIndex, metadata), ...(inFlight.length === 0 ? {} : { inFlight }) };
   }
 
   /** What operator coordinators begin from. */

@@ -10,6 +10,7 @@ import type { JobGraph } from '../graph/job-graph.ts';
 import { ClusterError, errorInfo } from '../protocol/errors.ts';
 import type { CheckpointSettings } from './checkpoint-settings.ts';
 import type { CompletedCheckpoint, CompletedCheckpointsCore } from './completed-checkpoints.core.ts';
+import { checkInFlight } from './in-flight-assignment.core.ts';
 import { checkMaxParallelism } from './restored-max-parallelism.core.ts';
 import { unclaimedOperators } from './state-assignment.core.ts';
 
@@ -43,6 +44,7 @@ export class CheckpointRecovery {
     const skipped = unclaimedOperators(jobGraph, metadata, { location: normalLocation(path), mayBeSkipped: allowNonRestoredState });
     for (const { operatorId } of skipped) log.info(`Skipping savepoint state for operator ${operatorId}.`);
     checkMaxParallelism(jobGraph, metadata, normalLocation(path));
+    checkInFlight(jobGraph, metadata);
     log.info(`Reset the checkpoint ID of job ${jobGraph.jobId} to ${metadata.checkpointId + 1}.`);
     const checkpoint = { metadata, directory, isOwned: claimMode === 'CLAIM' };
     completed.add(checkpoint);

@@ -1,6 +1,7 @@
 /** From the acknowledgements of a checkpoint to its metadata. */
 import type { CheckpointMetadata, OperatorState } from '../checkpoint/checkpoint-metadata.ts';
 import type { ChainedOperator, JobGraph, JobVertex } from '../graph/job-graph.ts';
+import { isStateless } from '../protocol/checkpoint.ts';
 import type { OperatorId } from '../protocol/ids.ts';
 import type { JsonValue } from '../protocol/json.ts';
 import type { PendingCheckpoint } from './checkpoint-coordinator.core.ts';
@@ -23,8 +24,7 @@ function operatorState(vertex: JobVertex, operator: ChainedOperator, pending: Pe
   const finishedCount = plan.finished.filter((execution) => execution.vertex.id === vertex.id).length;
   const subtasks = plan.toAcknowledge.filter((execution) => execution.vertex.id === vertex.id).flatMap(({ attemptId, subtaskIndex }) => {
     const states = acks.get(attemptId)?.operators.filter((state) => state.operatorId === operatorId) ?? [];
-    const kept = states.filter((state) => state.keyed.length > 0 || state.operator !== null);
-    return kept.map((state) => ({ ...state, subtaskIndex, ...union }));
+    return states.filter((state) => !isStateless(state)).map((state) => ({ ...state, subtaskIndex, ...union }));
   });
   return {
     operatorId, name, uid, parallelism: vertex.parallelism, maxParallelism: vertex.maxParallelism, coordinator, subtasks,

@@ -50,6 +50,7 @@ function shareOf(state: OperatorState, vertex: JobVertex, subtaskIndex: number):
     const isOwn = !isRescaled && former.subtaskIndex === subtaskIndex;
     const keyed = former.keyed.filter(({ firstKeyGroup, lastKeyGroup }) => firstKeyGroup <= range.last && lastKeyGroup >= range.first);
     const operator = isRescaled || isOwn || former.union ? former.operator : null;
-    return keyed.length === 0 && operator === null ? [] : [{ ...former, keyed, operator }];
+    const { inFlight: _, ...state } = former; // Its records are dealt out by edge: in-flight-assignment.core.ts.
+    return keyed.length === 0 && operator === null ? [] : [{ ...state, keyed, operator }];
   });
 }

@@ -56,6 +56,31 @@ export interface KeyedStateHandle {
   readonly data: StateHandle;
 }
 
+/** Names a channel in a checkpoint. */
+export interface InFlightChannelName {
+  /** `edgeKeyOf`, or `sourceKeyOf` for records that a source had read and not emitted. */
+  readonly edge: string;
+  readonly producerIndex: number;
+  readonly consumerIndex: number;
+  /** How many consumers the edge had. */
+  readonly consumerCount: number;
+}
+
+/** What one end of a channel kept of the records that a barrier overtook. */
+export interface InFlightChannel extends InFlightChannelName {
+  readonly side: 'input' | 'output';
+  /** Marks its pieces in the file. */
+  readonly tag: number;
+  /** Input side: the first buffer that it neither kept nor worked off; null: the channel has no buffers. */
+  readonly consumed: number | null;
+}
+
+/** In-flight records of one subtask, of all its channels in one file; the form is the exchange's. */
+export interface InFlightState {
+  readonly channels: readonly InFlightChannel[];
+  readonly data: StateHandle;
+}
+
 /** State of one operator of one subtask. */
 export interface OperatorSubtaskState {
   readonly operatorId: OperatorId;
@@ -66,6 +91,13 @@ export interface OperatorSubtaskState {
   readonly operator: StateHandle | null;
   /** `operator` holds union list state: every subtask is restored from the `operator` of all. */
   readonly union?: true;
+  /** At the head of a chain, when the barrier overtook records. */
+  readonly inFlight?: InFlightState;
+}
+
+/** Whether nothing of it need be kept. */
+export function isStateless({ keyed, operator, inFlight }: OperatorSubtaskState): boolean {
+  return keyed.length === 0 && operator === null && inFlight === undefined;
 }
 
 /** Flink's figures of one subtask's part. */
@@ -99,6 +131,15 @@ export interface TaskRestore {
   readonly operators: readonly OperatorSubtaskState[];
   /** By operator id: how many subtasks wrote the checkpoint. */
   readonly formerParallelism: Readonly<Record<string, number>>;
+  /** Records to work off before any other. */
+  readonly inFlight?: readonly RestoredInFlight[];
+}
+
+/** A channel of the checkpoint whose records a subtask takes over. */
+export interface RestoredInFlight extends InFlightChannel {
+  readonly data: StateHandle;
+  /** Other subtasks take it too: each keeps the records that its edge now sends to it. */
+  readonly isShared: boolean;
 }
 
 const SHA_256 = /^[0-9a-f]{64}$/;
@@ -125,6 +166,26 @@ export function parseOperatorSubtaskState(data: JsonValue, place: string): Opera
     keyed: state.list('keyed').map((keyed, index) => parseKeyedStateHandle(keyed, `${place}.keyed[${index}]`)),
     operator: operator === null ? null : parseStateHandle(operator, `${place}.operator`),
     ...(state.value('union') === null ? {} : { union: state.literalTrue('union') }),
+    ...(state.value('inFlight') === null ? {} : { inFlight: parseInFlightState(state.value('inFlight'), `${place}.inFlight`) }),
+  };
+}
+
+function parseInFlightState(data: JsonValue, place: string): InFlightState {
+  const state = new Fields(data, place);
+  const channels = state.list('channels').map((each, index) => parseInFlightChannel(each, `${place}.channels[${index}]`));
+  return { channels, data: parseStateHandle(state.value('data'), `${place}.data`) };
+}
+
+function parseInFlightChannel(data: JsonValue, place: string): InFlightChannel {
+  const channel = new Fields(data, place);
+  return {
+    edge: channel.text('edge', /./),
+    producerIndex: channel.count('producerIndex'),
+    consumerIndex: channel.count('consumerIndex'),
+    consumerCount: channel.count('consumerCount'),
+    side: channel.text('side', /^(input|output)$/) as InFlightChannel['side'],
+    tag: channel.count('tag'),
+    consumed: channel.value('consumed') === null ? null : channel.count('consumed'),
   };
 }
 

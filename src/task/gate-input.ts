@@ -3,6 +3,7 @@
  * into those of one stream. A barrier comes out once it is in on every channel; until then the channels
  * that are ahead are paused (exactly-once), and their producers wait for credit.
  */
+import { assert } from '../base/assert.ts';
 import { NO_TIMESTAMP } from '../graph/functions.ts';
 import type { RecordBatch } from '../graph/functions.ts';
 import { BarrierAligner } from '../exchange/barrier-aligner.core.ts';
@@ -101,7 +102,8 @@ export class GateInput implements RunnerInput {
       else if (output.kind === 'unblock') this.gate.resume(output.channelIndex);
       else if (output.kind === 'begun') this.listener?.onBegun(output.checkpointId);
       else if (output.kind === 'overtaken') this.listener?.onOvertaken(output.checkpointId);
-      else events.push(output.barrier);
+      else if (output.kind === 'taken') events.push(output.barrier);
+      else assert(false, 'no barrier overtakes yet');
     }
     return events;
   }

@@ -12,7 +12,7 @@ type Output = AlignerOutput<Barrier>;
 type Item = 'record' | number;
 
 /** What a test drives: the aligner, or one with a bug. */
-type Aligner = Pick<BarrierAligner<Barrier>, 'onBarrier' | 'onEnd' | 'onAborted' | 'onTrigger'>;
+type Aligner = Pick<BarrierAligner<Barrier>, 'onBarrier' | 'onOvertaking' | 'onEnd' | 'onAborted' | 'onTrigger'>;
 
 const barrier = (checkpointId: number) => ({ checkpointId });
 const taken = (checkpointId: number): Output => ({ kind: 'taken', barrier: { checkpointId } });
@@ -87,6 +87,24 @@ test('asked directly, the checkpoint is taken when all channels have ended, and 
   t.deepEqual(aligner.onTrigger(barrier(2), true), [], 'once');
 });
 
+test('a barrier that overtakes frees the blocked channels, and what comes before the others is recorded', (t) => {
+  const aligner = new BarrierAligner(4);
+  aligner.onEnd(3);
+  t.deepEqual(aligner.onBarrier(1, barrier(1), true), [begun(1), block(1)]);
+  t.deepEqual(aligner.onOvertaking(0, barrier(1), false), [
+    unblock(1), { kind: 'takenEarly', barrier: barrier(1), recording: [0, 2] }, { kind: 'recorded', checkpointId: 1, channelIndex: 0 },
+  ]);
+  t.deepEqual(aligner.onBarrier(0, barrier(1), true), [], 'in its place it holds nothing back');
+  t.deepEqual(aligner.onEnd(2), [{ kind: 'recorded', checkpointId: 1, channelIndex: 2 }, { kind: 'complete', checkpointId: 1 }]);
+  t.deepEqual(aligner.onOvertaking(1, barrier(1), false), [], 'too late to matter');
+  t.deepEqual(aligner.onOvertaking(0, barrier(2), true), [begun(2), { kind: 'takenEarly', barrier: barrier(2), recording: [1] }]);
+  t.deepEqual(aligner.onOvertaking(1, barrier(3), false), [
+    begun(3), overtaken(2), { kind: 'takenEarly', barrier: barrier(3), recording: [0, 1] }, { kind: 'recorded', checkpointId: 3, channelIndex: 1 },
+  ]);
+  t.deepEqual(aligner.onAborted(3), []);
+  t.deepEqual(aligner.onBarrier(0, barrier(3), true), []);
+});
+
 /** What one run over the model's channels came to. */
 interface Outcome {
   readonly takenIds: readonly number[];
@@ -99,7 +117,16 @@ interface Steps {
   readonly channels: readonly (readonly Item[])[];
   readonly blocks: boolean;
   /** Which channel is read next, and now and then an abort. */
-  readonly order: readonly { readonly channel: number; readonly abort: number | null }[];
+  readonly order: readonly { readonly channel: number; readonly abort: number | null; readonly announces: boolean }[];
+  /** Barriers in their place overtake too, where they may. */
+  readonly overtakes: boolean;
+}
+
+/** A checkpoint that was taken early: where each channel was then, and how many of its items were recorded since. */
+interface Early {
+  readonly cut: readonly number[];
+  readonly recorded: number[];
+  readonly recording: Set<number>;
 }
 
 /** Reads everything, the drawn order first, and checks each checkpoint as it is taken. */
@@ -111,6 +138,8 @@ function run(steps: Steps, aligner: Aligner): Outcome {
   const aborted = new Set<number>();
   const takenIds: number[] = [];
   const overtakenIds: number[] = [];
+  const announced = Array.from({ length: count }, () => 0);
+  const early = new Map<number, Early>();
   let broken: string | null = null;
   const check = (holds: boolean, what: string): void => {
     if (!holds) broken ??= what;
@@ -127,24 +156,62 @@ function run(steps: Steps, aligner: Aligner): Outcome {
       check(at >= 0 || ended.has(channel), `checkpoint ${id} waits for channel ${channel}`);
     }
   };
+  const dueOf = (channel: number, id: number): number => {
+    const at = steps.channels[channel]!.indexOf(id);
+    return at < 0 ? steps.channels[channel]!.length : at;
+  };
+  const checkComplete = (id: number): void => {
+    const { cut, recorded, recording } = early.get(id) as Early;
+    check(recording.size === 0, 'complete once all channels are');
+    for (const channel of steps.channels.keys()) {
+      const due = dueOf(channel, id);
+      const before = Math.min(cut[channel]!, due);
+      check(before + recorded[channel]! === due, `early checkpoint ${id} on channel ${channel}: ${before} read, ${recorded[channel]} recorded, due ${due}`);
+      check(cut[channel]! <= due + 1, `early checkpoint ${id} has what is behind its barrier on channel ${channel}`);
+    }
+    takenIds.push(id);
+  };
+  const takeEarly = (id: number, recording: readonly number[]): void => {
+    check(id > (takenIds.at(-1) ?? 0) && !aborted.has(id), 'ids ascend, and what was aborted is not taken');
+    early.set(id, { cut: position.slice(), recorded: position.map(() => 0), recording: new Set(recording) });
+  };
+  /** The channel keeps all that is left before the barrier. */
+  const recorded = (id: number, channel: number): void => {
+    const each = early.get(id) as Early;
+    if (each.recording.delete(channel)) each.recorded[channel]! += Math.max(0, dueOf(channel, id) - position[channel]!);
+  };
   const perform = (outputs: readonly Output[]): void => {
     for (const output of outputs) {
       if (output.kind === 'block') blocked.add(output.channelIndex);
       else if (output.kind === 'unblock') check(blocked.delete(output.channelIndex), 'only what is blocked is freed');
       else if (output.kind === 'taken') checkTaken(output.barrier.checkpointId);
+      else if (output.kind === 'takenEarly') takeEarly(output.barrier.checkpointId, output.recording);
+      else if (output.kind === 'recorded') recorded(output.checkpointId, output.channelIndex);
+      else if (output.kind === 'complete') checkComplete(output.checkpointId);
       else if (output.kind === 'overtaken') overtakenIds.push(output.checkpointId);
     }
   };
   const read = (channel: number): boolean => {
     if (blocked.has(channel) || ended.has(channel)) return false;
     const item = steps.channels[channel]?.[position[channel] as number];
+    const isRead = item !== undefined && item !== 0;
+    for (const [id, { recording, recorded: kept }] of early) if (isRead && recording.has(channel) && item !== id) kept[channel]!++;
     if (item !== undefined) position[channel]!++;
     else ended.add(channel);
     if (item === undefined) perform(aligner.onEnd(channel));
+    else if (item !== 'record' && steps.blocks && steps.overtakes) perform(aligner.onOvertaking(channel, barrier(item), true));
     else if (item !== 'record') perform(aligner.onBarrier(channel, barrier(item), steps.blocks));
     return true;
   };
-  for (const { channel, abort } of steps.order) {
+  /** The channel's next barrier is told ahead of its place. */
+  const announce = (channel: number): void => {
+    const next = steps.channels[channel]!.slice(position[channel]).find((item) => item !== 'record' && item > announced[channel]!);
+    if (!steps.blocks || ended.has(channel) || typeof next !== 'number') return;
+    announced[channel] = next;
+    perform(aligner.onOvertaking(channel, barrier(next), false));
+  };
+  for (const { channel, abort, announces } of steps.order) {
+    if (announces) announce(channel % count);
     if (abort !== null) {
       aborted.add(abort);
       perform(aligner.onAborted(abort));
@@ -162,14 +229,16 @@ const channelItems = fc.array(fc.record({ records: fc.nat(3), has: fc.boolean() 
 const steps = fc.record({
   channels: fc.array(channelItems, { minLength: 1, maxLength: 4 }),
   blocks: fc.boolean(),
-  order: fc.array(fc.record({ channel: fc.nat(3), abort: fc.option(fc.integer({ min: 1, max: 4 }), { freq: 8 }) }), { maxLength: 40 }),
+  overtakes: fc.boolean(),
+  order: fc.array(fc.record({ channel: fc.nat(3), announces: fc.boolean(), abort: fc.option(fc.integer({ min: 1, max: 4 }), { freq: 8 }) }), { maxLength: 40 }),
 });
 
 /** A checkpoint that every channel has (or has ended before), and nobody aborts, is taken. */
-function expectedIds({ channels, order }: Steps): number[] {
+function expectedIds({ channels, order, overtakes }: Steps): number[] {
+  const last = order.some(({ announces }) => announces) || overtakes ? [4] : [1, 2, 3, 4]; // One that overtakes gives up those before it.
   const aborted = new Set(order.map(({ abort }) => abort));
   const isWhole = (id: number): boolean => channels.every((items) => items.includes(id) || items.every((item) => item === 'record' || item < id));
-  return [1, 2, 3, 4].filter((id) => !aborted.has(id) && isWhole(id) && channels.some((items) => items.includes(id)));
+  return last.filter((id) => !aborted.has(id) && isWhole(id) && channels.some((items) => items.includes(id)));
 }
 
 function holds(model: Steps, newAligner: (channelCount: number) => Aligner): void {
@@ -196,6 +265,10 @@ class Planted extends BarrierAligner<Barrier> {
 
   override onBarrier(...args: Parameters<BarrierAligner<Barrier>['onBarrier']>): readonly Output[] {
     return super.onBarrier(...args).filter((output) => this.keep(output));
+  }
+
+  override onOvertaking(...args: Parameters<BarrierAligner<Barrier>['onOvertaking']>): readonly Output[] {
+    return super.onOvertaking(...args).filter((output) => this.keep(output));
   }
 
   override onEnd(channelIndex: number): readonly Output[] {
@@ -231,6 +304,7 @@ test('planted bugs are seen', (t) => {
     'channels are not blocked': (count) => new Planted(count, ({ kind }) => kind !== 'block' && kind !== 'unblock'),
     'channels stay blocked': (count) => new Planted(count, ({ kind }) => kind !== 'unblock'),
     'a barrier is dropped': (count) => new Planted(count, ({ kind }) => kind !== 'taken'),
+    'a channel is not recorded to its barrier': (count) => new Planted(count, ({ kind }) => kind !== 'recorded'),
     'ends do not count': (count) => new IgnoresEnds(count),
     'aborts are not heard': (count) => new KeepsWaiting(count),
     'the first barrier is taken for the last': (count) => new TakesTheFirst(count),
