@@ -95,13 +95,13 @@ function stateDirectory(configuration: Configuration, workingDirectory: string):
   return first === undefined ? workingDirectory : resolve(first.trim().replace(/^file:(\/\/)?/, ''), basename(workingDirectory));
 }
 
-/** Half of a slot's managed memory is for rows on its heap (state/lsm-backend.ts). */
+/** A quarter of a slot's managed memory is for rows on its heap (state/lsm-backend.ts). */
 function slotLimits(configuration: Configuration, { taskHeap, managed }: MemoryBudget, workingDirectory: string): ThreadSlotHostOptions {
   const slotCount = configuration.get(options.taskManagerSlots);
   const isManaged = configuration.get(options.rocksDbManagedMemory);
   const memorySizeBytes = configuration.get(options.rocksDbFixedMemory) ?? (isManaged ? managed / slotCount : UNMANAGED_STATE_SIZE_BYTES);
   return {
-    oldSpaceSizeMbMax: Math.floor((taskHeap / slotCount + memorySizeBytes / 2) / 2 ** 20),
+    oldSpaceSizeMbMax: Math.floor((taskHeap / slotCount + memorySizeBytes / 4) / 2 ** 20),
     diskState: {
       directory: join(stateDirectory(configuration, workingDirectory), 'state'),
       memorySizeBytes,

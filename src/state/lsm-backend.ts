@@ -38,7 +38,7 @@ interface LsmBackendOptions {
 }
 
 const MEMTABLE_SIZE_BYTES_MAX = 16 * 1024 * 1024;
-const FILE_SIZE_BYTES_MAX = 16 * 1024 * 1024;
+const FILE_SIZE_BYTES_MAX = 8 * 1024 * 1024;
 const FILE_SIZE_BYTES_MIN = 64 * 1024;
 /** What a row takes in memory: its columns, and the objects of its key and values by their size as bytes. */
 const ROW_SIZE_BYTES = 96;
@@ -67,12 +67,12 @@ class SharedMemory {
 
   constructor(sizeBytes: number) {
     this.sizeBytes = sizeBytes;
-    this.cache = new BlockCache(sizeBytes / 4);
+    this.cache = new BlockCache(sizeBytes / 2);
     this.fileSizeBytes = Math.max(FILE_SIZE_BYTES_MIN, Math.min(sizeBytes / 4, FILE_SIZE_BYTES_MAX));
   }
 
   get rowsSizeBytes(): number {
-    return this.sizeBytes / 2 / this.storeCount;
+    return this.sizeBytes / 4 / this.storeCount;
   }
 
   /** Two of them, with what is being written, are in memory at a time. */

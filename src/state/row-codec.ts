@@ -20,6 +20,10 @@ type AnyType = TypeDescriptor<unknown>;
 type Canonical = (value: unknown) => unknown;
 
 const NO_CELL = 0;
+/** Of the number of a layout. */
+const LAYOUT_SIZE_BYTES_MAX = 8;
+/** Shorter keys and rows are copied, and read from where the reader looks already. */
+const SCRATCH_SIZE_BYTES = 128;
 
 /** A state, as far as its bytes go. */
 export interface EncodedState {
@@ -52,7 +56,9 @@ export class RowCodec {
   private readonly canonical: Canonical | null;
   private readonly layouts: Layout[] = [];
   private layout: Layout = { states: [], codecs: [] };
+  private readonly scratch = Buffer.alloc(SCRATCH_SIZE_BYTES);
   private readonly reader = new ByteReader();
+  private isReadingScratch = false;
 
   constructor(keyType: AnyType | null) {
     this.keyType = keyType;
@@ -69,8 +75,7 @@ export class RowCodec {
   decodeKey(store: Uint8Array, start: number, end: number): unknown {
     const codec = this.keyCodec;
     if (codec instanceof GenericCodec) codec.reset();
-    this.reader.reset(store);
-    this.reader.window(start, end);
+    this.read(store, start, end);
     return codec.decode(this.reader);
   }
 
@@ -94,8 +99,7 @@ export class RowCodec {
   /** Answers how many cells the row has. */
   readRow(store: Uint8Array, [start, end]: readonly [number, number], read: CellReader): number {
     const { reader } = this;
-    reader.reset(store);
-    reader.window(start, end);
+    this.read(store, start, end);
     const layout = this.layouts[reader.varint()] as Layout;
     reset(layout);
     let count = 0;
@@ -111,14 +115,28 @@ export class RowCodec {
   sectionCells(store: Uint8Array, [start, end]: readonly [number, number], types: SectionTypes): number {
     if (this.keyType === null) return -1;
     const { reader } = this;
-    reader.reset(store);
-    reader.window(start, end);
+    const length = Math.min(end - start, LAYOUT_SIZE_BYTES_MAX);
+    this.read(store, start, start + length);
     const { states } = this.layouts[reader.varint()] as Layout;
     for (let i = 0; i < states.length; i++) {
       const { type } = states[i] as EncodedState;
       if (type === null || type !== types.cells[i]) return -1;
     }
-    return reader.position;
+    return start + reader.position - (reader.end - length);
+  }
+
+  private read(store: Uint8Array, start: number, end: number): void {
+    const { reader, scratch } = this;
+    if (end - start > SCRATCH_SIZE_BYTES) {
+      reader.reset(store);
+      reader.window(start, end);
+      this.isReadingScratch = false;
+      return;
+    }
+    for (let i = start, to = 0; i < end; i++, to++) scratch[to] = store[i] as number;
+    if (!this.isReadingScratch) reader.reset(scratch);
+    this.isReadingScratch = true;
+    reader.window(0, end - start);
   }
 }
 

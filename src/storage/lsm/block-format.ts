@@ -7,18 +7,21 @@
  * A block is begun anew once it has `BLOCK_SIZE_BYTES`, so entries begin below 64 KiB; one that is longer has a block to itself.
  */
 import { crc32 } from 'node:zlib';
-import { ByteWriter } from '../../types/byte-writer.ts';
-import { groupOfPlace, type EntryCursor, type Span } from './entry.ts';
+import type { ByteWriter } from '../../types/byte-writer.ts';
+import { copyBytes, groupOfPlace, type EntryCursor, type Span } from './entry.ts';
 
 export const BLOCK_SIZE_BYTES = 4096;
 const TABLE_ENTRY_SIZE_BYTES = 8;
 const TRAILER_SIZE_BYTES = 8;
+/** Of a length below 2^31. */
+const VARINT_SIZE_BYTES_MAX = 5;
 
 /** Collects the entries of one block. */
 export class BlockWriter {
   firstPlace = -1;
-  private readonly bytes = new ByteWriter(2 * BLOCK_SIZE_BYTES);
-  private readonly table = new ByteWriter(BLOCK_SIZE_BYTES);
+  private bytes: Buffer = Buffer.allocUnsafeSlow(2 * BLOCK_SIZE_BYTES);
+  private usedBytes = 0;
+  private table = new DataView(new ArrayBuffer(BLOCK_SIZE_BYTES));
   private count = 0;
 
   get isEmpty(): boolean {
@@ -26,30 +29,55 @@ export class BlockWriter {
   }
 
   get isFull(): boolean {
-    return this.bytes.position >= BLOCK_SIZE_BYTES;
+    return this.usedBytes >= BLOCK_SIZE_BYTES;
   }
 
   add(place: number, key: Span, value: Span): void {
     if (this.count === 0) this.firstPlace = place;
-    const { bytes, table } = this;
-    table.i32(place | 0);
-    table.i32(groupOfPlace(place) | (bytes.position << 16));
-    bytes.varint(key.end - key.start);
-    bytes.raw(key.store, key.start, key.end);
-    bytes.raw(value.store, value.start, value.end);
+    const keyLength = key.end - key.start;
+    const start = this.usedBytes;
+    const needed = start + VARINT_SIZE_BYTES_MAX + keyLength + value.end - value.start;
+    if (needed > this.bytes.length) this.growBytes(needed);
+    if ((this.count + 1) * TABLE_ENTRY_SIZE_BYTES > this.table.byteLength) this.growTable();
+    this.table.setInt32(this.count * TABLE_ENTRY_SIZE_BYTES, place | 0, true);
+    this.table.setInt32(this.count * TABLE_ENTRY_SIZE_BYTES + 4, groupOfPlace(place) | (start << 16), true);
     this.count += 1;
+    let at = this.writeVarint(keyLength, start);
+    copyBytes(key, this.bytes, at);
+    at += keyLength;
+    copyBytes(value, this.bytes, at);
+    this.usedBytes = at + value.end - value.start;
   }
 
   /** Appends the block to `sink`, answers its size in bytes, and begins the next one. */
   endTo(sink: ByteWriter): number {
-    const { bytes, table } = this;
     const start = sink.position;
-    sink.raw(bytes.store, 0, bytes.position);
-    sink.raw(table.store, 0, table.position);
+    sink.raw(this.bytes, 0, this.usedBytes);
+    sink.raw(new Uint8Array(this.table.buffer), 0, this.count * TABLE_ENTRY_SIZE_BYTES);
     sink.i32(this.count);
     sink.i32(crc32(sink.store.subarray(start, sink.position)) | 0);
-    this.count = bytes.position = table.position = 0;
+    this.count = this.usedBytes = 0;
     return sink.position - start;
+  }
+
+  private writeVarint(value: number, start: number): number {
+    let at = start;
+    let rest = value;
+    for (; rest >= 128; rest >>>= 7) this.bytes[at++] = (rest & 127) | 128;
+    this.bytes[at++] = rest;
+    return at;
+  }
+
+  private growBytes(sizeBytes: number): void {
+    const longer = Buffer.allocUnsafeSlow(Math.max(sizeBytes, 2 * this.bytes.length));
+    this.bytes.copy(longer, 0, 0, this.usedBytes);
+    this.bytes = longer;
+  }
+
+  private growTable(): void {
+    const longer = new Uint8Array(2 * this.table.byteLength);
+    longer.set(new Uint8Array(this.table.buffer));
+    this.table = new DataView(longer.buffer);
   }
 }
 

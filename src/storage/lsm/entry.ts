@@ -9,10 +9,12 @@
  */
 
 /** Key groups apart from each other. */
-const GROUP_SPAN = 4294967296;
+export const GROUP_SPAN = 4294967296;
 
+/** Groups are below; as many as a max parallelism may have. */
+export const GROUPS_MAX = 32_768;
 /** Spans up to here are compared and copied byte by byte: that is sooner done than called. */
-export const SHORT_MAX = 32;
+const SHORT_MAX = 32;
 
 /** The place of a key. */
 export function placeOf(keyGroup: number, hash: number): number {
@@ -49,6 +51,12 @@ export class Span {
   compare(other: Span): number {
     return this.store.compare(other.store, other.start, other.end, this.start, this.end);
   }
+}
+
+/** Copies a span to `target` at `at`. */
+export function copyBytes({ store, start, end }: Span, target: Buffer, at: number): void {
+  if (end - start > SHORT_MAX) store.copy(target, at, start, end);
+  else for (let i = start, to = at; i < end; i++, to++) target[to] = store[i] as number;
 }
 
 /** Walks over sorted entries. Begins before the first. */

@@ -2,7 +2,7 @@
  * The newest entries, in memory: bytes in one buffer, found by a hash table over columns. They are sorted only
  * when they are read as a whole, one key group after the other, so that no step takes longer than sorting one group.
  */
-import { groupOfPlace, SHORT_MAX, Span, type EntryCursor, type EntrySource } from './entry.ts';
+import { copyBytes, groupOfPlace, GROUPS_MAX, GROUP_SPAN, Span, type EntryCursor, type EntrySource } from './entry.ts';
 
 const ENTRIES_INITIAL = 16;
 /** A place in its group and the number of an entry are sorted as one number below 2^53. */
@@ -80,8 +80,29 @@ export class Memtable implements EntrySource {
 
   /** Entries of one group, in their order. */
   sorted(entries: Int32Array): Int32Array {
-    const packed = Float64Array.from(entries, (entry) => ((this.places[entry] as number) % 4294967296) * ENTRIES_MAX + entry).sort();
-    const order = Int32Array.from(packed, (each) => each % ENTRIES_MAX);
+    const { places } = this;
+    const packed = new Float64Array(entries.length);
+    for (let i = 0; i < packed.length; i++) {
+      const entry = entries[i] as number;
+      packed[i] = ((places[entry] as number) % GROUP_SPAN) * ENTRIES_MAX + entry;
+    }
+    packed.sort();
+    const order = new Int32Array(packed.length);
+    let last = -1;
+    let hasTwins = false;
+    for (let i = 0; i < order.length; i++) {
+      const entry = (packed[i] as number) % ENTRIES_MAX;
+      const place = places[entry] as number;
+      hasTwins ||= place === last;
+      last = place;
+      order[i] = entry;
+    }
+    if (hasTwins) this.sortTwins(order);
+    return order;
+  }
+
+  /** Entries of one place, by their keys. */
+  private sortTwins(order: Int32Array): void {
     for (let start = 0; start < order.length; start++) {
       const place = this.placeAt(order[start] as number);
       let end = start + 1;
@@ -89,7 +110,6 @@ export class Memtable implements EntrySource {
       if (end - start > 1) order.subarray(start, end).sort((a, b) => this.compareKeys(a, b));
       start = end - 1;
     }
-    return order;
   }
 
   private compareKeys(a: number, b: number): number {
@@ -101,19 +121,25 @@ export class Memtable implements EntrySource {
 
   /** Entries by ascending group. */
   private groups(): Int32Array[] {
-    const counts = new Map<number, number>();
+    const ends = new Int32Array(GROUPS_MAX + 1);
     for (let entry = 0; entry < this.entryCount; entry++) {
       const group = groupOfPlace(this.placeAt(entry));
-      counts.set(group, (counts.get(group) ?? 0) + 1);
+      ends[group + 1] = (ends[group + 1] as number) + 1;
     }
-    const groups = new Map([...counts.keys()].toSorted((a, b) => a - b).map((group) => [group, new Int32Array(counts.get(group) ?? 0)]));
+    const bounds: number[] = [0];
+    for (let group = 0; group < GROUPS_MAX; group++) {
+      const end = (ends[group] as number) + (ends[group + 1] as number);
+      if (end > (ends[group] as number)) bounds.push(end);
+      ends[group + 1] = end;
+    }
+    const entries = new Int32Array(this.entryCount);
     for (let entry = 0; entry < this.entryCount; entry++) {
       const group = groupOfPlace(this.placeAt(entry));
-      const left = (counts.get(group) ?? 0) - 1;
-      (groups.get(group) as Int32Array)[left] = entry;
-      counts.set(group, left);
+      const at = ends[group] as number;
+      entries[at] = entry;
+      ends[group] = at + 1;
     }
-    return [...groups.values()];
+    return bounds.slice(1).map((end, i) => entries.subarray(bounds[i], end));
   }
 
   private entryOf(place: number, key: Span): number {
@@ -169,12 +195,6 @@ export class Memtable implements EntrySource {
     this.buckets = new Int32Array(2 * this.buckets.length);
     for (let entry = 0; entry < this.entryCount; entry++) this.enter(entry);
   }
-}
-
-/** Byte by byte where that is sooner done than called. */
-function copyBytes({ store, start, end }: Span, target: Buffer, at: number): void {
-  if (end - start > SHORT_MAX) store.copy(target, at, start, end);
-  else for (let i = start, to = at; i < end; i++, to++) target[to] = store[i] as number;
 }
 
 function spreadOf(place: number): number {
