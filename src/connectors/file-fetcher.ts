@@ -14,6 +14,7 @@
 import { ClusterError } from '../protocol/errors.ts';
 import type { FileSplit } from '../graph/splits.ts';
 import type { FileSystems } from '../storage/file-system.ts';
+import { ReadBuffers } from '../storage/read-buffers.ts';
 import { Signal } from './signal.ts';
 
 /** Chunks read ahead of the decoder. */
@@ -44,6 +45,7 @@ export class FileFetcher {
   private readonly files: FileSystems;
   private readonly listener: FetcherListener;
   private readonly ready: FileChunk[] = [];
+  private readonly buffers = new ReadBuffers();
   private readonly changed = new Signal();
   private failure: ClusterError | null = null;
   private closed = false;
@@ -70,6 +72,11 @@ export class FileFetcher {
     if (chunk === undefined && this.failure !== null) throw this.failure;
     this.changed.raise();
     return chunk;
+  }
+
+  /** The bytes of a chunk that was taken are not looked at any more. At most once for each. */
+  release(chunk: FileChunk): void {
+    this.buffers.give(chunk.bytes);
   }
 
   /** Whether `take` has an answer. */
@@ -103,7 +110,7 @@ export class FileFetcher {
     let startsInLine = split.positionBytes === null && split.startBytes > 0;
     // A split resumed at or beyond its end has no line left.
     const endBytes = offsetBytes < split.endBytes || startsInLine ? Number.MAX_SAFE_INTEGER : offsetBytes;
-    for await (const read of files.read(path, { startBytes: offsetBytes, endBytes })) {
+    for await (const read of files.read(path, { startBytes: offsetBytes, endBytes }, this.buffers)) {
       const bytes = Buffer.from(read.buffer, read.byteOffset, read.length);
       const end = endOfSplit(split, bytes, offsetBytes);
       await this.put({ split, offsetBytes, bytes: end === null ? bytes : bytes.subarray(0, end), startsInLine, last: end !== null });

@@ -163,6 +163,7 @@ export class TextFileReader implements SourceReader<unknown, FileSplit> {
   private finishChunk(): void {
     const chunk = this.chunk as FileChunk;
     this.chunk = null;
+    this.fetcher.release(chunk);
     if (!chunk.last) return;
     this.skipping = false;
     this.positionBytes = null;

@@ -9,6 +9,7 @@
  * FILE_UNREADABLE (not a regular file), STORAGE_FULL, STORAGE_FAILED (anything else; may pass).
  */
 import { ClusterError } from '../protocol/errors.ts';
+import type { ReadBuffers } from './read-buffers.ts';
 
 /** What is known of a file or directory. */
 export interface FileStatus {
@@ -45,8 +46,8 @@ export interface FileSystem {
   stat(path: string): Promise<FileStatus>;
   /** The entries of a directory, in no order, fetched page by page. */
   list(path: string): AsyncIterable<FileStatus>;
-  /** The bytes of a file or of a range, in chunks that belong to the reader, at the reader's pace. */
-  read(path: string, range?: ByteRange): AsyncIterable<Uint8Array>;
+  /** The bytes of a file or of a range, in chunks that belong to the reader, at the reader's pace. They may lie in `buffers`. */
+  read(path: string, range?: ByteRange, buffers?: ReadBuffers): AsyncIterable<Uint8Array>;
   /** Starts a new file; missing directories are made. `commit` throws FILE_EXISTS when the name is taken, unless `replace`. */
   create(path: string, options?: { readonly replace?: boolean }): Promise<FileWriter>;
   /** Moves a file or directory. Throws FILE_EXISTS rather than replace anything. */

@@ -13,10 +13,8 @@ import type { Random } from '../base/ports.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import { FileSystems } from './file-system.ts';
 import type { ByteRange, FileStatus, FileSystem, FileWriter } from './file-system.ts';
+import { READ_SIZE_BYTES, type ReadBuffers } from './read-buffers.ts';
 import { attempt, storageFault } from './storage-fault.ts';
-
-/** Bytes of one read. Larger reads gained nothing on local disks. */
-const CHUNK_SIZE_BYTES = 256 * 1024;
 
 /** Directory entries fetched at once. */
 const LIST_PAGE_COUNT = 256;
@@ -50,14 +48,15 @@ export class LocalFiles implements FileSystem {
     }
   }
 
-  async *read(path: string, range?: ByteRange): AsyncIterable<Uint8Array> {
+  async *read(path: string, range?: ByteRange, buffers?: ReadBuffers): AsyncIterable<Uint8Array> {
     assert(range === undefined || (range.startBytes >= 0 && range.startBytes <= range.endBytes), 'a range runs forwards');
     const handle = await openRegularFile(path);
     try {
       const endBytes = range?.endBytes ?? Number.POSITIVE_INFINITY;
       let position = range?.startBytes ?? 0;
       while (position < endBytes) {
-        const chunk = await readChunk(handle, path, position, Math.min(CHUNK_SIZE_BYTES, endBytes - position));
+        const sizeBytes = Math.min(READ_SIZE_BYTES, endBytes - position);
+        const chunk = await readChunk({ handle, path, position }, buffers?.take().subarray(0, sizeBytes) ?? new Uint8Array(sizeBytes));
         if (chunk.length === 0) return;
         position += chunk.length;
         yield chunk;
@@ -186,10 +185,16 @@ async function openRegularFile(path: string): Promise<FileHandle> {
   throw storageFault('read', path, found.isDirectory() ? 'EISDIR' : 'ENXIO');
 }
 
-async function readChunk(handle: FileHandle, path: string, position: number, sizeBytes: number): Promise<Uint8Array> {
-  const buffer = new Uint8Array(sizeBytes);
-  const { bytesRead } = await attempt('read', path, () => handle.read(buffer, 0, sizeBytes, position));
-  return bytesRead === sizeBytes ? buffer : buffer.subarray(0, bytesRead);
+/** Where to read. */
+interface Place {
+  readonly handle: FileHandle;
+  readonly path: string;
+  readonly position: number;
+}
+
+async function readChunk({ handle, path, position }: Place, buffer: Uint8Array): Promise<Uint8Array> {
+  const { bytesRead } = await attempt('read', path, () => handle.read(buffer, 0, buffer.length, position));
+  return bytesRead === buffer.length ? buffer : buffer.subarray(0, bytesRead);
 }
 
 async function exists(path: string): Promise<boolean> {

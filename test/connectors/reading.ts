@@ -34,7 +34,7 @@ export function readerContext(onRequest: () => void = () => undefined): ReaderCo
 
 /** Reads `splits` to the end. `onBatch` is called after each poll, between batches. */
 export async function readAll<S extends SourceSplit>(
-  reader: SourceReader<unknown, S>, splits: readonly S[], options: { readonly capacity?: number; readonly onBatch?: (values: readonly unknown[]) => void } = {},
+  reader: SourceReader<unknown, S>, splits: readonly S[], options: { readonly capacity?: number; readonly onBatch?: (values: readonly unknown[]) => void | Promise<void> } = {},
 ): Promise<unknown[]> {
   const records: unknown[] = [];
   try {
@@ -46,7 +46,7 @@ export async function readAll<S extends SourceSplit>(
       result = reader.poll(batch);
       const values = batch.values.slice(0, batch.length);
       records.push(...values);
-      options.onBatch?.(values);
+      await options.onBatch?.(values);
       if (result === 'nothing') await reader.available();
     }
   } finally {

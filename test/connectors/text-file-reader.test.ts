@@ -5,6 +5,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { TextFileReader } from '../../src/connectors/text-file-reader.ts';
@@ -78,6 +79,24 @@ test('an empty file has no lines, and a split resumed at its end none either', a
 test('a character across the end of a read is whole', async (t) => {
   const content = `${'a'.repeat(256 * 1024 - 1)}ä\n${'b'.repeat(256 * 1024 - 4)}😀😀\nend`;
   t.deepEqual(await read([split(await file(t, content), 0, Buffer.byteLength(content))]), content.split('\n'));
+});
+
+test('lines and positions stay right while the memory of what was read is used again', async (t) => {
+  const content = Array.from({ length: 120_000 }, (_, i) => `${i} ${'x'.repeat(i % 60)}`).join('\n');
+  const path = await file(t, content);
+  const reader = new TextFileReader({ lineSizeBytesMax: LINE_SIZE_MAX }, readerContext(), localPorts.files);
+  const size = Buffer.byteLength(content);
+  let count = 0;
+  const snapshots: { readonly count: number; readonly splits: readonly FileSplit[] }[] = [];
+  const all = await readAll(reader, [split(path, 0, 3_000_000), split(path, 3_000_000, size)], {
+    onBatch: async (values) => {
+      count += values.length;
+      await setImmediate(); // What is read ahead arrives in the middle of a chunk.
+      if (count % 7 === 0) snapshots.push({ count, splits: reader.snapshot() });
+    },
+  });
+  t.deepEqual(all, content.split('\n'));
+  for (const snapshot of snapshots.filter((_, i) => i % 40 === 0)) t.deepEqual(await read(snapshot.splits), all.slice(snapshot.count));
 });
 
 test('bytes that are not UTF-8 are replaced and their lines counted', async (t) => {
