@@ -19,6 +19,7 @@ export class ReadBuffers {
 
   /** Nobody looks at `chunk` any more, a whole buffer or its only part in use. Memory that is no such buffer is left alone. */
   give({ buffer }: Uint8Array): void {
-    if (buffer instanceof ArrayBuffer && buffer.byteLength === READ_SIZE_BYTES && this.free.length < FREE_MAX) this.free.push(new Uint8Array(buffer));
+    const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === READ_SIZE_BYTES;
+    if (isWhole && this.free.length < FREE_MAX) this.free.push(new Uint8Array(buffer));
   }
 }

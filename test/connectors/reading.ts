@@ -34,7 +34,7 @@ export function readerContext(onRequest: () => void = () => undefined): ReaderCo
 
 /** Reads `splits` to the end. `onBatch` is called after each poll, between batches. */
 export async function readAll<S extends SourceSplit>(
-  reader: SourceReader<unknown, S>, splits: readonly S[], options: { readonly capacity?: number; readonly onBatch?: (values: readonly unknown[]) => void | Promise<void> } = {},
+  reader: SourceReader<unknown, S>, splits: readonly S[], options: { readonly capacity?: number; readonly onBatch?: (values: readonly unknown[]) => unknown } = {},
 ): Promise<unknown[]> {
   const records: unknown[] = [];
   try {
