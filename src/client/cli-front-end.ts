@@ -7,6 +7,7 @@ import { DREY_VERSION } from '../protocol/version.ts';
 import { ACTIONS, actionHelp, fullHelp, parseCommand, type ParsedCommand } from './command-line.ts';
 import { CommandError, UsageError, failureText, usageText } from './failure.ts';
 import { RestClusterClient } from './rest-cluster-client.ts';
+import type { ProgramCommand } from './run-action.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What the front end needs to know of the configuration; read only when an action runs. */
@@ -26,6 +27,8 @@ export interface ClientSettings {
   readonly target: string | undefined;
   /** Starts what `-t local` runs a job on: a cluster in this process, with at least `slots` slots. */
   readonly startLocalCluster: (slots: number) => Promise<LocalCluster>;
+  /** The action `dev`; ends with the process. */
+  readonly develop: (program: ProgramCommand) => Promise<never>;
 }
 
 /** A cluster in this process, with its own REST endpoint. */
@@ -92,6 +95,10 @@ async function perform(
   if (name === 'info') {
     const { infoAction } = await import('./info-action.ts');
     return infoAction(command, settings.configuration, terminal);
+  }
+  if (name === 'dev') {
+    const { programCommand } = await import('./run-action.ts');
+    return settings.develop(programCommand(command, terminal.workingDirectory));
   }
   const target = settings.target ?? 'remote';
   if (!TARGETS.includes(target)) {

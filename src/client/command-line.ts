@@ -33,13 +33,15 @@ const option = (
   short: string | null, long: string, value: string | null, description: string,
 ): OptionSpec => ({ short, long, value, description });
 
+const HELP_OPTION = option('h', 'help', null, 'Shows the help of this action.');
+
 const CLUSTER_OPTIONS: readonly OptionSpec[] = [
   option('D', 'D', 'property=value', 'Sets any configuration option; repeatable.'),
   option('e', 'executor', 'target', 'Deprecated name of --target.'),
   option('m', 'jobmanager', 'host:port', 'REST address of the JobManager to talk to, instead of the configured one.'),
   option('t', 'target', 'target', 'Where the job runs (execution.target): remote, a cluster; or local, this process (run only).'),
   option('z', 'zookeeperNamespace', 'namespace', 'Namespace in ZooKeeper: high-availability.cluster-id'),
-  option('h', 'help', null, 'Shows the help of this action.'),
+  HELP_OPTION,
   option('v', 'verbose', null, 'Accepted for compatibility; has no effect.'),
 ];
 
@@ -81,6 +83,12 @@ export const ACTIONS: readonly ActionSpec[] = [
     syntax: 'run-application [OPTIONS] <job-file> <arguments>',
     summary: 'is refused: Drey runs standalone clusters only.',
     options: RUN_OPTIONS,
+  },
+  {
+    name: 'dev',
+    syntax: 'dev [OPTIONS] <job-file> <arguments>',
+    summary: 'runs a program in this process, again on every save (Drey only).',
+    options: [...PROGRAM_OPTIONS, option('D', 'D', 'property=value', 'Sets any configuration option; repeatable.'), HELP_OPTION],
   },
   {
     name: 'info',

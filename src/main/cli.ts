@@ -35,6 +35,7 @@ async function loadSettings(dynamic: readonly string[]): Promise<ClientSettings>
       });
       return { host: '127.0.0.1', port: rest.port, close };
     },
+    develop: async (program) => (await import('./dev.ts')).develop(program),
   };
 }
 

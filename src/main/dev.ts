@@ -1,18 +1,16 @@
 /**
- * `npm run dev -- [options] job.ts [arguments]`: the whole cluster in this process, REST included, and the job
- * started again whenever one of its files is saved. Options are those of `flink run`; types are always checked.
+ * `flink dev [options] job.ts [arguments]`: the whole cluster in this process, REST included, and the job
+ * started again whenever one of its files is saved. Types are always checked.
  *
  * Slots are worker threads, as in production; `node --inspect` reaches them, and breakpoints in the user's
  * files hit, because the bundle's source map names them by their full path.
  */
 import { watch } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { present } from '../base/assert.ts';
 import { systemPorts } from '../base/system-ports.ts';
 import { bundleJob, type JobBundle } from '../client/bundle.ts';
-import { ACTIONS, parseCommand } from '../client/command-line.ts';
 import { failureText } from '../client/failure.ts';
-import { programCommand, type ProgramCommand } from '../client/run-action.ts';
+import type { ProgramCommand } from '../client/run-action.ts';
 import { typecheck } from '../client/typecheck.ts';
 import { ClusterError, errorFromInfo } from '../protocol/errors.ts';
 import type { JobId } from '../protocol/ids.ts';
@@ -133,13 +131,8 @@ class DevSession {
   }
 }
 
-function readProgram(): ProgramCommand {
-  const run = present(ACTIONS.find(({ name }) => name === 'run'), 'the client can run programs');
-  return programCommand(parseCommand(run, process.argv.slice(2)), process.cwd());
-}
-
-async function main(): Promise<void> {
-  const program = readProgram();
+/** Runs the program until the process is interrupted. Throws what keeps the cluster from starting. */
+export async function develop(program: ProgramCommand): Promise<never> {
   const slots = Math.max(SLOTS_MIN, program.parallelism ?? 1);
   const { cluster, rest, close } = await startProcessCluster({ slots, configuration: program.configuration, restPorts: REST_PORTS });
   const session = new DevSession(cluster, program);
@@ -151,12 +144,5 @@ async function main(): Promise<void> {
     await close();
   };
   say(`Cluster with ${slots} slots: ${rest.address}`);
-  await session.run();
-}
-
-try {
-  await main();
-} catch (error) {
-  process.stderr.write(failureText(error));
-  process.exit(1);
+  return session.run();
 }

@@ -1,4 +1,4 @@
-/** A whole cluster in this process, REST included: what `npm run dev` and `flink run -t local` run jobs on. */
+/** A whole cluster in this process, REST included: what `flink dev` and `flink run -t local` run jobs on. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -53,6 +53,7 @@ async function start(t: ExecutionContext): Promise<Session> {
         localClusters.slots.push(slots);
         return { host: '127.0.0.1', port: server.port, close: async () => void localClusters.closed++ };
       },
+      develop: () => Promise.reject(new Error('not in this test')),
     };
   };
   const flink: Session['flink'] = async (...words) => {
@@ -178,7 +179,7 @@ test('help, version and unknown actions', async (t) => {
   t.true(none.out.endsWith('\nPlease specify an action.\n'));
   const unknown = await flink('foo');
   t.is(unknown.code, 1);
-  t.true(unknown.out.startsWith('"foo" is not a valid action.\n\nValid actions are "run", "run-application", "info", "list", "savepoint", "checkpoint", "stop", or "cancel".\n'));
+  t.true(unknown.out.startsWith('"foo" is not a valid action.\n\nValid actions are "run", "run-application", "dev", "info", "list", "savepoint", "checkpoint", "stop", or "cancel".\n'));
 });
 
 test('savepoint, stop, checkpoint and cancel -s say what Flink says', async (t) => {
