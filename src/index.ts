@@ -45,6 +45,8 @@ export type { BuildFunction, JobOptions } from './api/job.ts';
 export type { JobExecutionResult } from './api/local-executor.ts';
 export { bucket, fileSink, rows } from './api/file-sink.ts';
 export type { BucketAssigner, BuiltInSink, FileSinkOptions, RollingOptions } from './api/file-sink.ts';
+export { formats } from './api/formats.ts';
+export type { CsvOptions, JsonLinesOptions } from './api/formats.ts';
 export { dataGenerator, fileSource } from './api/sources.ts';
 export type { BuiltInSource, DataGeneratorOptions, FileSourceOptions, SocketOptions } from './api/sources.ts';
 export { WatermarkStrategy } from './api/watermark-strategy.ts';
@@ -63,6 +65,7 @@ export type {
   ReadOnlyBroadcastHandles,
   ReadOnlyMapState,
 } from './graph/broadcast-functions.ts';
+export type { BlockFormat, FileFormat, FormatInput, FormatRange, LineFormat, RecordRun } from './graph/file-formats.ts';
 export { MAX_WATERMARK, NO_TIMESTAMP } from './graph/functions.ts';
 export type {
   Accumulators,

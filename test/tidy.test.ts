@@ -9,7 +9,7 @@ import { exportsOf, functionsOf, lineAt, resolveImport, roomOf, sourceFile } fro
 
 /** A file imports its own room and rooms on lower steps. */
 const STEPS = [
-  ['base'], ['protocol'], ['types'], ['graph', 'config', 'ha', 'rpc', 'storage'], ['state', 'exchange', 'slots', 'checkpoint'], ['operators', 'savepoint'],
+  ['base'], ['protocol'], ['types'], ['graph', 'config', 'ha', 'rpc', 'storage'], ['state', 'exchange', 'slots', 'checkpoint', 'formats'], ['operators', 'savepoint'],
   ['connectors'], ['jobmaster', 'task'], ['dispatcher', 'api'], ['client', 'rest', 'testing'], ['main', 'index'],
 ];
 const CONTROL_PLANE = ['dispatcher', 'jobmaster', 'slots', 'rest'];

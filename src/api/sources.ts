@@ -2,10 +2,12 @@
  * Built-in sources as values for `env.fromSource`. They are data, not readers: their splits are found by cores
  * at the JobMaster and read by the connectors.
  */
+import type { FileFormat } from '../graph/file-formats.ts';
 import type { SourceSpec } from '../graph/operator-spec.ts';
 import { t } from '../types/t.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import { durationMs, type Duration } from './duration.ts';
+import { formats } from './formats.ts';
 import { invalidOption } from './option-checks.ts';
 
 const SPLIT_SIZE_BYTES = 32 * 1024 * 1024;
@@ -21,7 +23,9 @@ export interface BuiltInSource<T> {
 }
 
 /** Options of `fileSource`. */
-export interface FileSourceOptions {
+export interface FileSourceOptions<T = string> {
+  /** What is in the files; default `formats.text()`. */
+  readonly format?: FileFormat<T>;
   /** A file, a directory (read with its sub-directories), or a glob. */
   readonly path: string;
   /** List the path again at this interval and read new files, for ever. Without it the source is bounded. */
@@ -32,15 +36,20 @@ export interface FileSourceOptions {
   readonly lineSizeBytesMax?: number;
 }
 
-/** Lines of text files, decoded as UTF-8, without their line ends (`\n` or `\r\n`). */
-export function fileSource(options: FileSourceOptions): BuiltInSource<string> {
+/**
+ * The records of files: by default lines of text, decoded as UTF-8, without their line ends (`\n` or `\r\n`). Text in files
+ * named `.gz`, `.deflate` or `.zst` is decompressed.
+ */
+export function fileSource<T = string>(options: FileSourceOptions<T>): BuiltInSource<T> {
+  const format = options.format ?? (formats.text() as FileFormat<unknown> as FileFormat<T>);
   const { path, discoveryInterval, splitSizeBytes = SPLIT_SIZE_BYTES, lineSizeBytesMax = LINE_SIZE_BYTES_MAX } = options;
   if (path === '') throw invalidOption('fileSource', 'path', path, 'the path of a file, a directory or a glob');
   requirePositive('fileSource', 'splitSizeBytes', splitSizeBytes);
   requirePositive('fileSource', 'lineSizeBytesMax', lineSizeBytesMax);
   const discoveryIntervalMs = discoveryInterval === undefined ? null : durationMs(discoveryInterval, 'fileSource: discoveryInterval');
-  const data = { path, splitSizeBytes, discoveryIntervalMs, lineSizeBytesMax };
-  return { name: 'File Source', spec: { kind: 'source.files', data, user: {} }, type: t.string };
+  const splitting = format.kind === 'lines' ? 'text' as const : format.isSplittable ? 'blocks' as const : 'whole' as const;
+  const data = { path, splitSizeBytes, discoveryIntervalMs, lineSizeBytesMax, format: format.name, splitting };
+  return { name: 'File Source', spec: { kind: 'source.files', data, user: { format } }, type: format.type };
 }
 
 /** Options of `dataGenerator`. */

@@ -12,7 +12,8 @@
  * Source: Hadoop `LineRecordReader`, Flink `TextInputFormat`.
  */
 import { ClusterError } from '../protocol/errors.ts';
-import type { FileSplit } from '../graph/splits.ts';
+import { isCompressedName, type FileSplit } from '../graph/splits.ts';
+import { decompressed } from '../storage/compression.ts';
 import type { FileSystems } from '../storage/file-system.ts';
 import { ReadBuffers } from '../storage/read-buffers.ts';
 import { Signal } from './signal.ts';
@@ -20,6 +21,7 @@ import { Signal } from './signal.ts';
 /** Chunks read ahead of the decoder. */
 const READY_MAX = 2;
 const LINE_FEED = 10;
+const NO_BYTES = Buffer.alloc(0);
 
 /** Consecutive bytes of a split. */
 export interface FileChunk {
@@ -105,20 +107,49 @@ export class FileFetcher {
   }
 
   private async fetch(split: FileSplit): Promise<void> {
+    const reading = { offsetBytes: split.positionBytes ?? Math.max(0, split.startBytes - 1) };
+    try {
+      await (isCompressedName(split.path) ? this.fetchCompressed(split, reading) : this.fetchRange(split, reading));
+    } catch (thrown) {
+      if (!(thrown instanceof ClusterError)) throw thrown;
+      const where = `${split.path} was read up to byte ${reading.offsetBytes}`;
+      throw new ClusterError(thrown.code, `${thrown.message} (${where})`, { cause: thrown });
+    }
+  }
+
+  private async fetchRange(split: FileSplit, reading: { offsetBytes: number }): Promise<void> {
     const { files, path } = this.files.resolve(split.path);
-    let offsetBytes = split.positionBytes ?? Math.max(0, split.startBytes - 1);
+    const { offsetBytes } = reading;
     let startsInLine = split.positionBytes === null && split.startBytes > 0;
     // A split resumed at or beyond its end has no line left.
     const endBytes = offsetBytes < split.endBytes || startsInLine ? Number.MAX_SAFE_INTEGER : offsetBytes;
     for await (const read of files.read(path, { startBytes: offsetBytes, endBytes }, this.buffers)) {
       const bytes = Buffer.from(read.buffer, read.byteOffset, read.length);
-      const end = endOfSplit(split, bytes, offsetBytes);
-      await this.put({ split, offsetBytes, bytes: end === null ? bytes : bytes.subarray(0, end), startsInLine, last: end !== null });
+      const end = endOfSplit(split, bytes, reading.offsetBytes);
+      const chunk = end === null ? bytes : bytes.subarray(0, end);
+      await this.put({ split, offsetBytes: reading.offsetBytes, bytes: chunk, startsInLine, last: end !== null });
       if (end !== null || this.closed) return;
-      offsetBytes += bytes.length;
+      reading.offsetBytes += bytes.length;
       startsInLine = false;
     }
-    await this.put({ split, offsetBytes, bytes: Buffer.alloc(0), startsInLine: false, last: true });
+    if (reading.offsetBytes < split.endBytes) throw cutOff(split, reading.offsetBytes);
+    await this.put({ split, offsetBytes: reading.offsetBytes, bytes: NO_BYTES, startsInLine: false, last: true });
+  }
+
+  /** A compressed file is one split; its positions count in what it holds, and what was read before is read again and dropped. */
+  private async fetchCompressed(split: FileSplit, reading: { offsetBytes: number }): Promise<void> {
+    const { files, path } = this.files.resolve(split.path);
+    let skipBytes = reading.offsetBytes;
+    for await (const read of decompressed(split.path, files.read(path))) {
+      const skipped = Math.min(skipBytes, read.length);
+      skipBytes -= skipped;
+      const bytes = Buffer.from(read.buffer, read.byteOffset + skipped, read.length - skipped);
+      if (bytes.length > 0) await this.put({ split, offsetBytes: reading.offsetBytes, bytes, startsInLine: false, last: false });
+      if (this.closed) return;
+      reading.offsetBytes += bytes.length;
+    }
+    if (skipBytes > 0) throw cutOff(split, reading.offsetBytes - skipBytes);
+    await this.put({ split, offsetBytes: reading.offsetBytes, bytes: NO_BYTES, startsInLine: false, last: true });
   }
 
   private async put(chunk: FileChunk): Promise<void> {
@@ -126,6 +157,12 @@ export class FileFetcher {
     this.ready.push(chunk);
     this.listener.onProgress();
   }
+}
+
+function cutOff(split: FileSplit, endBytes: number): ClusterError {
+  const { path, positionBytes } = split;
+  const before = positionBytes === null ? `it had ${split.endBytes} bytes when it was found` : `it was read up to byte ${positionBytes}`;
+  return new ClusterError('DATA_CORRUPT', `${path} ends at byte ${endBytes}, but ${before}: files must not be cut off while they are read`);
 }
 
 /** How many of `bytes` still belong to the split, when its last line ends in them; else null. */

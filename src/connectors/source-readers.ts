@@ -6,6 +6,7 @@ import type { SourceSpec } from '../graph/operator-spec.ts';
 import type { ConnectorPorts } from './connector-ports.ts';
 import { DatagenReader } from './datagen-reader.ts';
 import { ElementsReader } from './elements-reader.ts';
+import { FormatReader } from './format-reader.ts';
 import { SequenceReader } from './sequence-reader.ts';
 import { SocketReader } from './socket-reader.ts';
 import { TextFileReader } from './text-file-reader.ts';
@@ -22,7 +23,9 @@ export function createReader(spec: SourceSpec, context: ReaderContext, ports: Co
     case 'source.socket':
       return new SocketReader(spec.data, context, ports.clock);
     case 'source.files':
-      return new TextFileReader(spec.data, context, ports.files);
+      return spec.user.format.kind === 'lines'
+        ? new TextFileReader({ ...spec.data, format: spec.user.format }, context, ports.files)
+        : new FormatReader(spec.user.format, context, ports.files);
     case 'source.custom':
       return spec.user.source.createReader(context);
   }

@@ -6,6 +6,7 @@
 import type { JsonObject } from '../protocol/json.ts';
 import type { TypeDescriptor } from '../types/type-descriptor.ts';
 import type { BroadcastStateSpecs, KeyedBroadcastProcessFunction } from './broadcast-functions.ts';
+import type { FileFormat } from './file-formats.ts';
 import type * as f from './functions.ts';
 import type { OperatorStateSpecs } from './operator-state-functions.ts';
 import type { TimestampAssigner, WatermarkData, WatermarkFunctions, WatermarkSpec } from './watermarks.ts';
@@ -24,7 +25,7 @@ type Fn = f.Lifecycle;
 type SourceKinds =
   | Kind<'source.sequence', { readonly from: number; readonly to: number }, Record<never, never>>
   | Kind<'source.elements', { readonly count: number }, { readonly elements: readonly unknown[] }>
-  | Kind<'source.files', FileSourceData, Record<never, never>>
+  | Kind<'source.files', FileSourceData, { readonly format: FileFormat }>
   | Kind<'source.socket', SocketSourceData, Record<never, never>>
   | Kind<'source.datagen', DatagenSourceData, { readonly generate: (index: number) => unknown }>
   | Kind<'source.custom', { readonly boundedness: 'bounded' | 'unbounded' }, { readonly source: f.Source<unknown> }>;
@@ -46,7 +47,7 @@ export interface DatagenSourceData extends JsonObject {
   readonly perSecond: number | null;
 }
 
-/** Text files by byte range. `path` is a file, a directory (recursive), or a glob; lines are decoded as UTF-8. */
+/** Files by byte range. `path` is a file, a directory (recursive), or a glob. */
 export interface FileSourceData extends JsonObject {
   readonly path: string;
   /** Splits of a file start at multiples of this. */
@@ -55,6 +56,10 @@ export interface FileSourceData extends JsonObject {
   readonly discoveryIntervalMs: number | null;
   /** A line longer than this is an error naming file and offset. */
   readonly lineSizeBytesMax: number;
+  /** Name of the format. */
+  readonly format: string;
+  /** `text`: by ranges, but for compressed files; `blocks`: by ranges; `whole`: each file at a time. */
+  readonly splitting: 'text' | 'blocks' | 'whole';
 }
 
 /** What a file sink's bucket may depend on, besides the record. */

@@ -4,13 +4,15 @@
  */
 import type { SourceSplit } from './functions.ts';
 
-/** Bytes `startBytes..endBytes` (end excluded) of a text file. A line belongs to the split in which it begins. */
+/** Bytes `startBytes..endBytes` (end excluded) of a file. A line belongs to the split in which it begins. */
 export interface FileSplit extends SourceSplit {
   readonly path: string;
   readonly startBytes: number;
   readonly endBytes: number;
-  /** Offset of the first line not yet read, always the beginning of a line; null before the first. */
+  /** Where reading goes on: the beginning of a line or block; null before the first. Of a compressed file: in its content. */
   readonly positionBytes: number | null;
+  /** Records behind that position that were read already; of lines always absent. */
+  readonly recordsAfterPosition?: number;
 }
 
 /** The integers `next..to`, both included. Finished when `next > to`. */
@@ -55,7 +57,15 @@ export function datagenSplits(count: number | null, parallelism: number): Datage
   return count === null ? splits : splits.filter((split) => split.next < count);
 }
 
-/** Cuts a file into ranges of `splitSizeBytes`. An empty file has no split. */
+/** Names of compressed files, as Flink knows them. Such files are read from their beginning only. */
+const COMPRESSED_NAME = /\.(gz|gzip|deflate|zst|bz2|xz)$/i;
+
+/** Whether a file of text with this name is read through a decompressor, and so as a whole. */
+export function isCompressedName(path: string): boolean {
+  return COMPRESSED_NAME.test(path);
+}
+
+/** Cuts a file into ranges of `splitSizeBytes`; infinite: it stays whole. An empty file has no split. */
 export function fileSplits(file: { readonly path: string; readonly sizeBytes: number }, splitSizeBytes: number): FileSplit[] {
   const splits: FileSplit[] = [];
   for (let startBytes = 0; startBytes < file.sizeBytes; startBytes += splitSizeBytes) {

@@ -16,7 +16,7 @@
 import { assert, present } from '../base/assert.ts';
 import type { FileSourceData } from '../graph/operator-spec.ts';
 import type { SourceSplit } from '../graph/functions.ts';
-import { datagenSplits, fileSplits, sequenceSplits, type FileSplit } from '../graph/splits.ts';
+import { datagenSplits, fileSplits, isCompressedName, sequenceSplits, type FileSplit } from '../graph/splits.ts';
 import type { ErrorInfo } from '../protocol/errors.ts';
 import type { JsonObject, JsonValue } from '../protocol/json.ts';
 
@@ -220,12 +220,17 @@ class FileEnumerator implements EnumeratorCore {
     const unseen = files.filter(({ path }) => !this.seen.has(path)).toSorted((a, b) => (a.path < b.path ? -1 : 1));
     for (const file of unseen) {
       this.seen.add(file.path);
-      for (const split of fileSplits(file, this.data.splitSizeBytes)) this.addFound(split);
+      for (const split of fileSplits(file, this.splitSizeOf(file))) this.addFound(split);
     }
     this.listed = true;
     const { discoveryIntervalMs } = this.data;
     const effects = this.serve();
     return discoveryIntervalMs === null ? effects : [...effects, { kind: 'startDiscoveryTimer', delayMs: discoveryIntervalMs }];
+  }
+
+  private splitSizeOf({ path }: ListedFile): number {
+    const { splitting, splitSizeBytes } = this.data;
+    return splitting === 'whole' || (splitting === 'text' && isCompressedName(path)) ? Number.POSITIVE_INFINITY : splitSizeBytes;
   }
 
   private addFound(split: FileSplit): void {

@@ -110,7 +110,7 @@ test('sources and sinks carry their options as plain data', (t) => {
     env.fromElements('a').collect('letters');
   });
   t.deepEqual(graph.nodes.map((node) => node.spec.data as object), [
-    { path: '/in/*.txt', splitSizeBytes: 1024, discoveryIntervalMs: 10_000, lineSizeBytesMax: 64 * 1024 * 1024 },
+    { path: '/in/*.txt', splitSizeBytes: 1024, discoveryIntervalMs: 10_000, lineSizeBytesMax: 64 * 1024 * 1024, format: 'text', splitting: 'text' },
     { path: '/out' },
     { count: 5, perSecond: 2 },
     { stream: 'stdout', prefix: 'numbers' },
