@@ -10,7 +10,7 @@ import { durationMs, type Duration } from './duration.ts';
 import { formats } from './formats.ts';
 import { invalidOption } from './option-checks.ts';
 
-const SPLIT_SIZE_BYTES = 32 * 1024 * 1024;
+const SPLIT_SIZE_BYTES = 8 * 1024 * 1024;
 const LINE_SIZE_BYTES_MAX = 64 * 1024 * 1024;
 
 /** A source that the engine knows. */
@@ -30,7 +30,7 @@ export interface FileSourceOptions<T = string> {
   readonly path: string;
   /** List the path again at this interval and read new files, for ever. Without it the source is bounded. */
   readonly discoveryInterval?: Duration;
-  /** Default 32 MiB. Files are read in parallel by ranges of this size. */
+  /** Default 8 MiB. Files are read in parallel by ranges of this size. */
   readonly splitSizeBytes?: number;
   /** Default 64 MiB. A longer line fails the job, naming file and offset. */
   readonly lineSizeBytesMax?: number;
