@@ -114,7 +114,7 @@ export const stateOptions = {
   }),
   unalignedCheckpoints: option({
     key: 'execution.checkpointing.unaligned.enabled', type: boolean, default: 'false',
-    deprecated: ['execution.checkpointing.unaligned'], since,
+    deprecated: ['execution.checkpointing.unaligned'],
     description: 'Let barriers overtake records; the overtaken records become part of the checkpoint.',
   }),
   forceUnalignedCheckpoints: option({
@@ -122,7 +122,7 @@ export const stateOptions = {
     description: 'The same for plans in which it is risky.',
   }),
   alignedCheckpointTimeout: option({
-    key: 'execution.checkpointing.aligned-checkpoint-timeout', type: duration, default: '0 ms', since,
+    key: 'execution.checkpointing.aligned-checkpoint-timeout', type: duration, default: '0 ms',
     description: 'How long a checkpoint stays aligned before it turns unaligned.',
   }),
   fileMerging: ignored('execution.checkpointing.file-merging.<...>', string, 'Drey bounds the number of files by rebasing deltas.'),

@@ -66,12 +66,20 @@ function checkpointSettingsFrom(configuration: Configuration): CheckpointSetting
   }
   const mode = configuration.get(options.checkpointMode);
   const unaligned = configuration.get(options.unalignedCheckpoints) && mode === 'EXACTLY_ONCE';
+  const concurrentMax = configuration.get(options.checkpointsConcurrent);
+  if (unaligned && concurrentMax > 1) {
+    throw new ClusterError(
+      'CONFIG_INVALID',
+      `execution.checkpointing.max-concurrent-checkpoints is ${concurrentMax}: ` +
+        "maxConcurrentCheckpoints can't be > 1 if UnalignedCheckpoints enabled (execution.checkpointing.unaligned.enabled)",
+    );
+  }
   return {
     cadence: {
       intervalMs: configuration.get(options.checkpointInterval) || null,
       timeoutMs: configuration.get(options.checkpointTimeout),
       minPauseMs: configuration.get(options.checkpointMinPause),
-      concurrentMax: unaligned ? 1 : configuration.get(options.checkpointsConcurrent),
+      concurrentMax,
       tolerableFailures: configuration.get(options.checkpointTolerableFailures),
     },
     alignment: mode === 'EXACTLY_ONCE' ? 'exactly-once' : 'at-least-once',

@@ -32,6 +32,12 @@ export type StreamEvent =
 
 export type BarrierEvent = Extract<StreamEvent, { readonly kind: 'barrier' }>;
 
+/** See `InputGate.announced`. */
+export interface AnnouncedBarrier {
+  readonly barrier: BarrierEvent;
+  readonly channelIndex: number;
+}
+
 /**
  * One flag for all outputs of a task. A subtask starts a record, timer or window firing only while `full`
  * is false. Writers set it; `RecordWriter.refresh` of all writers clears it.
@@ -144,8 +150,8 @@ export interface InputGate {
   /** Input of each channel. */
   readonly inputOf: readonly (0 | 1)[];
   readonly bytesIn: number;
-  /** A barrier that overtakes what is still to be polled, once; `channelIndex` says where. Null: none. */
-  announced(): BarrierEvent | null;
+  /** A barrier that overtakes what is still to be polled, once. Null: none. */
+  announced(): AnnouncedBarrier | null;
   /** See `Inlet.record`. */
   record(channelIndex: number, checkpointId: number, keep: (piece: InFlightPiece) => void): void;
   /** True when all is kept. Throws TYPE_MISMATCH. */

@@ -8,7 +8,7 @@ import { assert } from '../base/assert.ts';
 import type { RecordBatch } from '../graph/functions.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { Inlet } from './channel.ts';
-import type { BarrierEvent, DirectReceiver, GateResult, InputGate, StreamEvent } from './contract.ts';
+import type { AnnouncedBarrier, DirectReceiver, GateResult, InputGate, StreamEvent } from './contract.ts';
 import type { InFlightPiece } from './in-flight.ts';
 
 /** One channel of a gate, with its name for messages. */
@@ -61,13 +61,11 @@ export class FairInputGate implements InputGate {
     return this.endedCount === this.channelCount ? 'end' : 'nothing';
   }
 
-  announced(): BarrierEvent | null {
+  announced(): AnnouncedBarrier | null {
     for (let index = 0; index < this.channelCount; index++) {
       if (this.ended[index] === 1) continue;
       const barrier = this.inlet(index).announced();
-      if (barrier === null) continue;
-      this.channelIndex = index;
-      return barrier;
+      if (barrier !== null) return { barrier, channelIndex: index };
     }
     return null;
   }

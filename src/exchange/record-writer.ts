@@ -194,7 +194,7 @@ class CustomWriter extends EdgeWriter {
 }
 
 /** Whether barriers may overtake: not where a record has one place to go, or all. Source: Flink `supportsUnalignedCheckpoints`. */
-function overtakes(kind: Partitioning['kind']): boolean {
+export function overtakes(kind: Partitioning['kind']): boolean {
   return kind !== 'forward' && kind !== 'rescale' && kind !== 'broadcast';
 }
 

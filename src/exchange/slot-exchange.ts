@@ -81,7 +81,7 @@ export class SlotChannels implements SlotExchange {
 }
 
 /** The fallback codec learns, so each end of each channel has its own. */
-function channelCodec(type: TypeDescriptor<unknown> | null): ChannelCodec {
+export function channelCodec(type: TypeDescriptor<unknown> | null): ChannelCodec {
   return type === null ? new GenericCodec() : type.codec();
 }
 

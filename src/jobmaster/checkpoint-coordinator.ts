@@ -101,7 +101,6 @@ export class CheckpointCoordinator {
     this.options = options;
     this.log = loggers.logger('org.apache.flink.runtime.checkpoint.CheckpointCoordinator');
     this.failureLog = loggers.logger('org.apache.flink.runtime.checkpoint.CheckpointFailureManager');
-    if (settings.unaligned) this.log.warn('Unaligned checkpoints are not available in this version; barriers are aligned.');
     this.layout = settings.directory === null ? null : checkpointLayout(settings.directory, jobGraph.jobId, settings.subDirectory);
     this.completed = new CompletedCheckpointsCore(settings.retainedMax);
     this.tracker = new CheckpointTracker(settings.historyMax);
@@ -332,13 +331,14 @@ export class CheckpointCoordinator {
   }
 
   private optionsOf(pending: PendingCheckpoint): CheckpointOptions {
-    const { alignment, incremental, inlineSizeBytesMax } = this.options.settings;
+    const { alignment, incremental, inlineSizeBytesMax, unaligned, alignedTimeoutMs } = this.options.settings;
     const isSavepoint = pending.kind === 'savepoint';
+    const mayOvertake = unaligned && !isSavepoint; // A savepoint is for other programs and parallelisms: always aligned.
     return {
       kind: pending.kind,
       alignment,
-      unaligned: false, // Tasks align always: see the warning at the start.
-      alignedTimeoutMs: null,
+      unaligned: mayOvertake && alignedTimeoutMs === 0,
+      alignedTimeoutMs: mayOvertake && alignedTimeoutMs > 0 ? alignedTimeoutMs : null,
       incremental: incremental && pending.incremental,
       stop: pending.stop,
       format: pending.request?.format ?? null,

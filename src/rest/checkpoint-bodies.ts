@@ -94,7 +94,7 @@ export function checkpointConfigBody({ settings }: CheckpointDetails): JsonObjec
     },
     state_backend: settings.stateBackend === 'rocksdb' ? 'EmbeddedRocksDBStateBackend' : 'HashMapStateBackend',
     checkpoint_storage: settings.directory === null ? 'JobManagerCheckpointStorage' : 'FileSystemCheckpointStorage',
-    unaligned_checkpoints: false,
+    unaligned_checkpoints: settings.unaligned,
     tolerable_failed_checkpoints: cadence.tolerableFailures,
     aligned_checkpoint_timeout: settings.alignedTimeoutMs,
     checkpoints_after_tasks_finish: settings.afterTasksFinish,

@@ -237,3 +237,8 @@ export function refresh(segment: Segment): boolean {
   }
   return !status.full;
 }
+
+/** Whether every operator of a full segment has given out what it had: only the outputs have no room. */
+export function holdsNothing({ nodes }: Segment): boolean {
+  return nodes.every(({ operator }) => operator.resume === undefined || blaming(operator.name, () => operator.resume?.()) === true);
+}

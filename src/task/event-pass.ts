@@ -11,11 +11,12 @@
  * range of them.
  *
  * Invariant: the pass pauses whenever the segment is full, so an operator gets an event only when everything
- * before it has left the operators upstream.
+ * before it has left the operators upstream. A barrier that overtakes waits for the operators only, not for the outputs.
  */
 import type { RecordWriter, StreamEvent } from '../exchange/contract.ts';
 import { operatorFailure } from '../operators/failure.ts';
 import type { BarrierPassage } from './barrier-passage.ts';
+import { holdsNothing } from './chain.ts';
 import type { ChainedNode, Segment } from './chain.ts';
 
 /** One pass at a time through one segment. */
@@ -44,8 +45,8 @@ export class EventPass {
   /** An event of the segment's input. */
   begin(event: StreamEvent): void {
     this.start(event, 0, this.segment.nodes.length);
-    for (const writer of writersOf(this.segment.entry)) writer.broadcast(event);
     if (event.kind === 'barrier' && this.segment.input === null) this.passage?.onEntry(event);
+    for (const writer of writersOf(this.segment.entry)) this.send(writer, event);
   }
 
   /** An event that a node puts out. */
@@ -54,12 +55,18 @@ export class EventPass {
     this.broadcast(nodeIndex, event);
   }
 
+  /** The segment is full and the event under way goes on all the same. */
+  get passesFull(): boolean {
+    const { event, passage, segment } = this;
+    return event?.kind === 'barrier' && passage?.overtakes(event) === true && holdsNothing(segment);
+  }
+
   /** Makes at most `calls` calls of operators. True once the event is through; not while the segment is full. */
   advance(calls: number): boolean {
     const { event, segment } = this;
     if (event === null) return true;
     for (let made = 0; this.cursor < this.end; made++) {
-      if (segment.status.full || made === calls) return false;
+      if (made === calls || (segment.status.full && !this.passesFull)) return false;
       this.call(this.cursor, event);
     }
     this.event = null;
@@ -87,7 +94,12 @@ export class EventPass {
   }
 
   private broadcast(index: number, event: StreamEvent): void {
-    for (const writer of this.writers[index] as readonly RecordWriter[]) writer.broadcast(event);
+    for (const writer of this.writers[index] as readonly RecordWriter[]) this.send(writer, event);
+  }
+
+  private send(writer: RecordWriter, event: StreamEvent): void {
+    writer.broadcast(event);
+    if (event.kind === 'barrier') this.passage?.onOutput(writer, event);
   }
 }
 

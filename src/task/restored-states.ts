@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Logger } from '../base/log.ts';
-import type { KeyedStateHandle, StateHandle, TaskRestore } from '../protocol/checkpoint.ts';
+import type { KeyedStateHandle, RestoredInFlight, StateHandle, TaskRestore } from '../protocol/checkpoint.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { OperatorId } from '../protocol/ids.ts';
 import type { RestoredState } from '../operators/operator.ts';
@@ -43,12 +43,25 @@ export class RestoredStates {
   private readonly files: FileSystems;
   private readonly local: LocalRestore | null;
   private isAbandoned = false;
+  private readonly inFlightFiles = new Map<string, Uint8Array>();
 
   /** `local` null: copies on this host are not used. */
   constructor(restore: TaskRestore, files: FileSystems, local: LocalRestore | null) {
     this.restore = restore;
     this.files = files;
     this.local = local;
+  }
+
+  get inFlight(): readonly RestoredInFlight[] {
+    return this.restore.inFlight ?? [];
+  }
+
+  /** The file that holds the channel's pieces, and those of others. Throws CHECKPOINT_CORRUPT. */
+  async inFlightBytes({ data, edge }: RestoredInFlight): Promise<Uint8Array> {
+    const key = data.kind === 'file' ? data.path : data.sha256;
+    const bytes = this.inFlightFiles.get(key) ?? (await this.read(data, `in-flight records of ${edge}`));
+    this.inFlightFiles.set(key, bytes);
+    return bytes;
   }
 
   /** What `StreamOperator.restore` takes. `operatorName` is for messages. Throws CHECKPOINT_CORRUPT. */

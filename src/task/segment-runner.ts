@@ -3,7 +3,8 @@
  * it has nothing in hand, and has been seen not to be slow, it lends itself to a producer in the same slot
  * (direct-entry.ts); behind a slow one the queue fills, and its producer is seen as back-pressured.
  *
- *     step: no room ─► refresh ─► full            an event under way ─► pass it further
+ *     step: a barrier overtakes ─► pass it         what is in hand stays there, and in the checkpoint
+ *           no room ─► refresh ─► full            an event under way ─► pass it further
  *                                                 duties of operators ─► the next
  *                                                 a batch in hand ─► run a stretch of it
  *           else poll ─► records ─► run │ event ─► pass it │ nothing │ end ─► pass `end`
@@ -12,12 +13,12 @@
  * user function still yields to its neighbours, and a fast one runs whole batches. Nothing else of the
  * segment runs while an event is under way.
  */
-import type { DirectReceiver, StreamEvent } from '../exchange/contract.ts';
+import type { BarrierEvent, DirectReceiver, StreamEvent } from '../exchange/contract.ts';
 import { NO_TIMESTAMP } from '../graph/functions.ts';
 import type { RecordBatch } from '../graph/functions.ts';
 import { operatorFailure } from '../operators/failure.ts';
 import type { BarrierPassage } from './barrier-passage.ts';
-import { refresh } from './chain.ts';
+import { holdsNothing, refresh } from './chain.ts';
 import type { Segment, SegmentFunctions } from './chain.ts';
 import { DirectEntry } from './direct-entry.ts';
 import { EventPass } from './event-pass.ts';
@@ -47,6 +48,13 @@ export interface RunnerInput {
   readonly event: StreamEvent | null;
   /** Events that belong within the records of the last `poll`, in order. */
   readonly within?: readonly EventWithin[] | undefined;
+  /** Barriers may overtake: `overtaking` is asked at every step. */
+  readonly overtakes?: boolean;
+  /**
+   * A barrier that overtakes `batch.values[next..length)`, which is still in hand, and whatever is still to be polled; null:
+   * none. What it overtakes is kept for the checkpoint.
+   */
+  overtaking?(batch: RecordBatch, next: number): BarrierEvent | null;
   /** See `InputGate.offer`. */
   offer?(receiver: DirectReceiver | null): void;
 }
@@ -113,7 +121,7 @@ export class SegmentRunner {
   step(): StepResult {
     this.input.offer?.(null);
     const wasHanded = this.entry.settle();
-    const result = this.advance();
+    const result = this.takeOvertaking() ?? this.advance();
     this.isQuick ||= this.stretch > STRETCH_INITIAL;
     if (this.isQuick && this.input.offer !== undefined && this.isFree()) this.input.offer(this.entry);
     return result === 'idle' && wasHanded ? 'ran' : result;
@@ -125,8 +133,19 @@ export class SegmentRunner {
     return this.next >= this.batch.length && this.pass.current === null && duties.isEmpty && !status.full && !this.ended;
   }
 
+  /** Null: there is no such barrier, or it cannot be taken now. */
+  private takeOvertaking(): StepResult | null {
+    const { input, segment, pass } = this;
+    if (input.overtakes !== true || pass.current !== null || this.ended) return null;
+    if (segment.status.full && !holdsNothing(segment)) return null;
+    const barrier = input.overtaking?.(this.batch, this.next) ?? null;
+    if (barrier === null) return null;
+    pass.begin(barrier);
+    return this.passFurther(barrier);
+  }
+
   private advance(): StepResult {
-    if (this.segment.status.full && !refresh(this.segment)) return 'full';
+    if (this.segment.status.full && !this.pass.passesFull && !refresh(this.segment)) return 'full';
     if (this.pass.current !== null) return this.passFurther(this.pass.current);
     if (this.ended) return 'ended';
     const duty = this.segment.duties.first;

@@ -6,7 +6,7 @@ import type { ChannelEndpoint } from '../exchange/contract.ts';
 import type { JobGraph, ProgramRef } from '../graph/job-graph.ts';
 import type { LogLevel } from '../base/log.ts';
 import type { AccumulatorValue, OperatorEvent, OperatorEventBody, TaskDeployment, TaskIoMetrics } from '../protocol/deployment.ts';
-import type { CheckpointOptions } from '../protocol/checkpoint.ts';
+import type { CheckpointOptions, InFlightChannel } from '../protocol/checkpoint.ts';
 import type { ErrorInfo } from '../protocol/errors.ts';
 import type { ExecutionAttemptId, JobId, OperatorId } from '../protocol/ids.ts';
 import type { KeyedPartInfo } from './keyed-states.ts';
@@ -69,6 +69,16 @@ export interface SlotCheckpointFigures {
   /** Until the last slice was given away. */
   readonly asyncMs: number;
   readonly processedBytes: number;
+  readonly persistedBytes: number;
+  readonly unaligned: boolean;
+}
+
+/** In-flight records of a subtask, as the slot hands them over. */
+export interface SlotInFlight {
+  /** Head of the chain. */
+  readonly operatorId: OperatorId;
+  readonly file: number;
+  readonly channels: readonly InFlightChannel[];
 }
 
 /** What a subtask says of a checkpoint. */
@@ -90,6 +100,8 @@ export type CheckpointMessage =
       readonly checkpointId: number;
       readonly options: CheckpointOptions;
       readonly operators: readonly SlotOperatorState[];
+      /** Null: the barrier overtook nothing. */
+      readonly inFlight: SlotInFlight | null;
       readonly figures: SlotCheckpointFigures;
     }
   | { readonly kind: 'checkpointDecline'; readonly checkpointId: number; readonly error: ErrorInfo };

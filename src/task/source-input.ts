@@ -20,6 +20,9 @@ import { ClusterError } from '../protocol/errors.ts';
 import type { OperatorEventBody } from '../protocol/deployment.ts';
 import type { JsonValue } from '../protocol/json.ts';
 import { assert, unreachable } from '../base/assert.ts';
+import type { RecordsInHand } from './gate-recording.ts';
+import { isDue } from './in-flight-part.ts';
+import type { RestoredInput } from './restored-input.ts';
 import type { InputResult, RunnerInput } from './segment-runner.ts';
 import { SourceWatermarks } from './source-watermarks.ts';
 import type { EventWithin, SourceTimeOptions } from './source-watermarks.ts';
@@ -31,8 +34,17 @@ export interface SourceSurroundings {
   /** Makes the task run again. */
   wake(): void;
   fail(thrown: unknown): void;
+  /** Null: no barrier overtakes. */
+  readonly unaligned: UnalignedSource | null;
   /** Null: the source makes no event time. */
   readonly time: Omit<SourceTimeOptions, 'wake' | 'report' | 'heldSplits'> | null;
+}
+
+/** What a source needs so that barriers may overtake what it has read and not yet given to the chain. */
+export interface UnalignedSource {
+  nowMs(): number;
+  /** Keeps these records for the checkpoint. */
+  keep(checkpointId: number, inHand: RecordsInHand): void;
 }
 
 const LAST_WATERMARK: StreamEvent = { kind: 'watermark', timestampMs: MAX_WATERMARK };
@@ -53,6 +65,7 @@ export class SourceInput implements RunnerInput {
   private stop: { readonly checkpointId: number; readonly drains: boolean } | null = null;
 
   private readonly watermarks: SourceWatermarks | null;
+  private restored: RestoredInput | null = null;
 
   constructor(reader: SourceReader<unknown>, around: SourceSurroundings) {
     this.reader = reader;
@@ -68,7 +81,11 @@ export class SourceInput implements RunnerInput {
 
   /** Events that belong within the last batch. */
   get within(): readonly EventWithin[] | undefined {
-    return this.watermarks?.within;
+    return this.restored === null ? this.watermarks?.within : undefined;
+  }
+
+  get overtakes(): boolean {
+    return this.around.unaligned !== null;
   }
 
   async start(): Promise<void> {
@@ -82,7 +99,14 @@ export class SourceInput implements RunnerInput {
     this.stage = 'watermarkSent';
   }
 
+  /** Before `start`: records that a checkpoint kept come before all else. */
+  restoreInFlight(restored: RestoredInput): void {
+    this.restored = restored;
+  }
+
   poll(batch: RecordBatch): InputResult {
+    if (this.restored?.read(batch) === true) return 'records';
+    this.restored = null;
     if (this.inbox.length > 0 && this.takeInbox()) return 'event';
     if (this.stop !== null) return 'nothing';
     if (this.stage === 'watermarkSent') return 'end';
@@ -96,6 +120,17 @@ export class SourceInput implements RunnerInput {
     if (result !== 'nothing') return 'again';
     this.waitForReader();
     return 'nothing';
+  }
+
+  /** The barrier that is asked for begins behind the records in hand only if it may not overtake. */
+  overtaking(batch: RecordBatch, next: number): BarrierEvent | null {
+    const { unaligned } = this.around;
+    const [barrier] = this.inbox;
+    if (unaligned === null || this.restored !== null || barrier?.kind !== 'barrier') return null;
+    if (!isDue(JSON.parse(barrier.options) as CheckpointOptions, barrier.timestampMs, unaligned.nowMs())) return null;
+    this.inbox.shift();
+    unaligned.keep(barrier.checkpointId, { batch, next });
+    return barrier;
   }
 
   /** The JobManager asks for a checkpoint. */

@@ -6,13 +6,16 @@
  *        (source's       (its state, its             │ one under way after the other
  *         position)       keyed snapshot)            └► abort or decline at any point: everything is released
  *
+ * A part whose barrier may overtake also holds the records that it overtook (in-flight-part.ts), and is acknowledged once
+ * its inputs are recorded and its outputs either show the barrier or have let it overtake.
+ *
  * A failure on the way (a user's `snapshot` that throws, a value that cannot be encoded) declines this one
  * checkpoint; records flow on.
  *
  * Source: Flink `SubtaskCheckpointCoordinatorImpl`.
  */
-import type { Clock } from '../base/ports.ts';
-import type { BarrierEvent } from '../exchange/contract.ts';
+import type { Clock, Timer } from '../base/ports.ts';
+import type { BarrierEvent, RecordWriter } from '../exchange/contract.ts';
 import { blaming, operatorFailure } from '../operators/failure.ts';
 import type { OperatorSnapshot, StreamOperator } from '../operators/operator.ts';
 import type { CheckpointOptions } from '../protocol/checkpoint.ts';
@@ -20,8 +23,11 @@ import { ClusterError, errorInfo } from '../protocol/errors.ts';
 import type { OperatorId } from '../protocol/ids.ts';
 import type { BarrierPassage } from './barrier-passage.ts';
 import type { BarrierListener } from './gate-input.ts';
+import { piecesInHand, type RecordsInHand } from './gate-recording.ts';
+import { InFlightPart, isDue } from './in-flight-part.ts';
+import type { UnalignedTask } from './in-flight-channels.ts';
 import type { KeyedPart, KeyedStates } from './keyed-states.ts';
-import type { CheckpointMessage, SlotOperatorState } from './slot-protocol.ts';
+import type { CheckpointMessage, SlotInFlight, SlotOperatorState } from './slot-protocol.ts';
 
 /** What one step encodes at most: as long as a stretch of records takes. */
 const SLICE_SIZE_BYTES = 64 * 1024;
@@ -29,6 +35,8 @@ const SLICE_SIZE_BYTES = 64 * 1024;
 const UNTAKEN_SIZE_BYTES_MAX = 1024 * 1024;
 /** More than this many under way at once: the oldest is declined. Flink bounds `max-concurrent-checkpoints` the same way in effect. */
 const UNDER_WAY_MAX = 64;
+/** How often an output is looked at that does not show the barrier yet: nobody tells when it does. */
+const SHOWN_INTERVAL_MS = 10;
 
 /** An operator as checkpoints see it. */
 export interface CheckpointedOperator {
@@ -43,6 +51,8 @@ export interface SubtaskCheckpointsOptions {
   readonly operators: readonly CheckpointedOperator[];
   /** Null: the subtask has a gate. */
   readonly source: { readonly operatorId: OperatorId; readonly name: string; snapshot(): Uint8Array } | null;
+  /** For in-flight records; null: no barrier overtakes. */
+  readonly unaligned: UnalignedTask | null;
   readonly segmentCount: number;
   readonly clock: Clock;
   /** Bytes that the subtask's gate has read so far. */
@@ -50,6 +60,13 @@ export interface SubtaskCheckpointsOptions {
   send(message: CheckpointMessage): void;
   /** Runs `action` between two records. */
   post(action: () => void): void;
+}
+
+/** A barrier on its way in an output, which it may come to overtake. */
+interface BarrierOut {
+  readonly writer: RecordWriter;
+  readonly barrier: BarrierEvent;
+  readonly options: CheckpointOptions;
 }
 
 /** State of one operator, as of the barrier. */
@@ -64,14 +81,17 @@ interface Part {
   readonly checkpointId: number;
   readonly options: CheckpointOptions;
   readonly states: TakenState[];
-  readonly figures: Figures;
+  figures: Figures;
+  readonly begun: Beginning;
+  /** Null: the barrier cannot overtake. */
+  readonly inFlight: InFlightPart | null;
   segmentsLeft: number;
   /** Promises of operators that have not settled. */
   unsettled: number;
   syncMs: number;
   syncEndMs: number;
   /** Null before the barrier has passed. */
-  slices: Generator<Slice, readonly SlotOperatorState[]> | null;
+  slices: Slices | null;
 }
 
 interface Figures {
@@ -85,6 +105,10 @@ interface Slice {
   readonly bytes: Uint8Array;
   readonly shared: boolean;
 }
+
+/** Null: the rest is still to come. */
+type Slices = Generator<Slice | null, Pick<AckMessage, 'operators' | 'inFlight'>>;
+type AckMessage = Extract<CheckpointMessage, { readonly kind: 'checkpointAck' }>;
 
 /** When the first barrier of a checkpoint came in. */
 interface Beginning {
@@ -101,6 +125,13 @@ export class SubtaskCheckpoints implements BarrierPassage, BarrierListener {
   private readonly parts = new Map<number, Part>();
   /** Handed over, but the JobManager does not have them yet. */
   private readonly unacknowledged = new Set<number>();
+  /** Of barriers that overtook on their way in, until they pass. */
+  private readonly early = new Map<number, InFlightPart>();
+  /** Not shown to every consumer yet, or may still overtake. */
+  private barriersOut: BarrierOut[] = [];
+  /** By checkpoint: when its barrier may overtake. */
+  private readonly dueAlarms = new Map<number, Timer>();
+  private shownAlarm: Timer | null = null;
   private untakenSizeBytes = 0;
   private lastId = 0;
 
@@ -116,6 +147,60 @@ export class SubtaskCheckpoints implements BarrierPassage, BarrierListener {
     this.decline(checkpointId, new ClusterError('CHECKPOINT_FAILED', `checkpoint ${checkpointId} was overtaken by a later one`));
   }
 
+  onEarly(checkpointId: number): InFlightPart {
+    const part = new InFlightPart();
+    part.isEarly = true;
+    part.isRecorded = false;
+    this.early.set(checkpointId, part);
+    return part;
+  }
+
+  onRecorded(checkpointId: number): void {
+    const part = this.parts.get(checkpointId);
+    const inFlight = part?.inFlight ?? this.early.get(checkpointId);
+    if (inFlight) inFlight.isRecorded = true;
+    if (part) part.figures = figuresOf(part.begun, this.now(), part.figures);
+  }
+
+  /** A source's barrier overtakes what its task has in hand. */
+  keepInHand(checkpointId: number, inHand: RecordsInHand): void {
+    const { unaligned } = this.options;
+    const inFlight = this.onEarly(checkpointId);
+    inFlight.isRecorded = true;
+    if (!unaligned?.source || inHand.next >= inHand.batch.length) return;
+    const tag = inFlight.open(unaligned.source.name, 'input');
+    try {
+      for (const piece of piecesInHand(inHand, unaligned.source.newCodec())) inFlight.keep(tag, piece);
+    } catch (thrown) {
+      inFlight.failure = thrown;
+    }
+  }
+
+  awaitDue({ checkpointId, timestampMs, options }: BarrierEvent): void {
+    const { unaligned, clock } = this.options;
+    const { alignedTimeoutMs } = JSON.parse(options) as CheckpointOptions;
+    if (unaligned === null || alignedTimeoutMs === null || this.dueAlarms.has(checkpointId)) return;
+    const delayMs = Math.max(0, timestampMs + alignedTimeoutMs - clock.nowMs());
+    this.dueAlarms.set(checkpointId, clock.after(delayMs, () => {
+      this.dueAlarms.delete(checkpointId);
+      unaligned.wake();
+    }));
+  }
+
+  overtakes({ checkpointId, timestampMs }: BarrierEvent): boolean {
+    const part = this.parts.get(checkpointId);
+    return part !== undefined && part.inFlight !== null && isDue(part.options, timestampMs, this.options.clock.nowMs());
+  }
+
+  onOutput(writer: RecordWriter, barrier: BarrierEvent): void {
+    const part = this.parts.get(barrier.checkpointId);
+    if (part === undefined || part.inFlight === null) return;
+    const out = { writer, barrier, options: part.options };
+    if (this.overtakes(barrier)) return this.overtake(out);
+    this.barriersOut.push(out);
+    this.awaitDue(barrier);
+  }
+
   onEntry(barrier: BarrierEvent): void {
     const { checkpointId, timestampMs } = barrier;
     this.lastId = checkpointId;
@@ -123,14 +208,15 @@ export class SubtaskCheckpoints implements BarrierPassage, BarrierListener {
     const now = this.now();
     const begun = this.beginnings.get(checkpointId) ?? now;
     this.beginnings.delete(checkpointId);
-    const figures: Figures = {
-      startDelayMs: Math.max(0, begun.nowMs - timestampMs),
-      alignmentMs: now.monotonicMs - begun.monotonicMs,
-      processedBytes: now.bytesIn - begun.bytesIn,
-    };
-    const { source, segmentCount } = this.options;
+    const figures = figuresOf(begun, now, { startDelayMs: Math.max(0, begun.nowMs - timestampMs) });
+    const { source, segmentCount, unaligned } = this.options;
+    const mayOvertake = unaligned !== null && (options.unaligned || options.alignedTimeoutMs !== null);
+    const inFlight = mayOvertake ? (this.early.get(checkpointId) ?? new InFlightPart()) : null;
+    this.early.delete(checkpointId);
+    if (inFlight !== null && source !== null) inFlight.isEarly = isDue(options, timestampMs, now.nowMs);
     const part: Part = {
-      checkpointId, options, figures, states: [], segmentsLeft: segmentCount, unsettled: 0, syncMs: 0, syncEndMs: 0, slices: null,
+      checkpointId, options, figures, begun, inFlight, states: [], segmentsLeft: segmentCount, unsettled: 0,
+      syncMs: 0, syncEndMs: 0, slices: null,
     };
     this.parts.set(checkpointId, part);
     this.declineOldest();
@@ -152,7 +238,7 @@ export class SubtaskCheckpoints implements BarrierPassage, BarrierListener {
     part.segmentsLeft--;
     if (part.segmentsLeft > 0) return;
     part.syncEndMs = this.options.clock.monotonicMs();
-    part.slices = slicesOf(part);
+    part.slices = slicesOf(part, this.options.unaligned?.headId ?? null, () => this.isSettled(part));
   }
 
   /** The barrier of a subtask whose records have all passed: nothing is left for it to go through. One that did before is passed over. */
@@ -165,11 +251,15 @@ export class SubtaskCheckpoints implements BarrierPassage, BarrierListener {
 
   /** Hands over the next slice; false when there is nothing to hand over now. Called between records. */
   pump(): boolean {
+    if (this.barriersOut.length > 0) this.overtakeDue();
     if (this.parts.size === 0 || this.untakenSizeBytes >= UNTAKEN_SIZE_BYTES_MAX) return false;
     for (const part of this.parts.values()) {
-      if (part.slices === null || part.unsettled > 0) continue;
-      this.handOver(part, part.slices);
-      return true;
+      const failure = part.inFlight?.failure ?? null;
+      if (failure !== null) {
+        this.decline(part.checkpointId, failure);
+        return true;
+      }
+      if (part.slices !== null && part.unsettled === 0 && this.handOver(part, part.slices)) return true;
     }
     return false;
   }
@@ -190,6 +280,7 @@ export class SubtaskCheckpoints implements BarrierPassage, BarrierListener {
 
   /** Everything up to this id is complete. Throws what an operator throws, named: that fails the task, as in Flink. */
   complete(checkpointId: number): void {
+    this.barriersOut = this.barriersOut.filter(({ barrier }) => barrier.checkpointId > checkpointId);
     for (const { operator, keyed } of this.options.operators) {
       keyed?.confirm(checkpointId);
       blaming(operator.name, () => operator.checkpointComplete?.(checkpointId));
@@ -213,6 +304,48 @@ export class SubtaskCheckpoints implements BarrierPassage, BarrierListener {
 
   close(): void {
     for (const checkpointId of this.parts.keys()) this.drop(checkpointId);
+    for (const alarm of this.dueAlarms.values()) alarm.cancel();
+    this.shownAlarm?.cancel();
+  }
+
+  private overtake({ writer, barrier }: BarrierOut): void {
+    const { unaligned } = this.options;
+    if (unaligned === null || barrier.checkpointId !== this.lastId) return; // A later barrier has gone out: this one keeps its place.
+    const inFlight = this.parts.get(barrier.checkpointId)?.inFlight;
+    const names = unaligned.channelsOf(writer);
+    const tags = new Map<number, number>();
+    writer.overtake(barrier, (channelIndex, piece) => {
+      const name = names[channelIndex];
+      if (!inFlight || name === undefined) return;
+      const tag = tags.get(channelIndex) ?? inFlight.open(name, 'output');
+      tags.set(channelIndex, tag);
+      inFlight.keep(tag, piece);
+    });
+  }
+
+  /** Barriers whose time to stay aligned is over. */
+  private overtakeDue(): void {
+    const nowMs = this.options.clock.nowMs();
+    const due = this.barriersOut.filter(({ options, barrier }) => isDue(options, barrier.timestampMs, nowMs));
+    if (due.length === 0) return;
+    this.barriersOut = this.barriersOut.filter((out) => !due.includes(out));
+    for (const out of due) this.overtake(out);
+  }
+
+  /** Nothing can be added to the in-flight records any more. */
+  private isSettled({ checkpointId, inFlight }: Part): boolean {
+    if (inFlight?.isRecorded === false) return false;
+    const isShown = this.barriersOut.every(({ barrier, writer }) => barrier.checkpointId !== checkpointId || writer.showsBarrier());
+    if (!isShown) this.lookAgain();
+    return isShown;
+  }
+
+  private lookAgain(): void {
+    const { unaligned, clock } = this.options;
+    this.shownAlarm ??= clock.after(SHOWN_INTERVAL_MS, () => {
+      this.shownAlarm = null;
+      unaligned?.wake();
+    });
   }
 
   private takeOperator(part: Part, { operatorId, operator, keyed }: CheckpointedOperator): void {
@@ -245,28 +378,36 @@ export class SubtaskCheckpoints implements BarrierPassage, BarrierListener {
     part.syncMs += this.options.clock.monotonicMs() - startedMs;
   }
 
-  private handOver(part: Part, slices: Generator<Slice, readonly SlotOperatorState[]>): void {
+  /** False: the next slice is still to come. */
+  private handOver(part: Part, slices: Slices): boolean {
     const { checkpointId, options } = part;
-    let next: IteratorResult<Slice, readonly SlotOperatorState[]>;
+    let next: ReturnType<Slices['next']>;
     try {
       next = slices.next();
     } catch (thrown) {
       this.decline(checkpointId, thrown);
-      return;
+      return true;
     }
-    if (next.done === true) return this.acknowledge(part, next.value);
+    if (next.value === null) return false;
+    if (next.done === true) {
+      this.acknowledge(part, next.value);
+      return true;
+    }
     const { file, bytes, shared } = next.value;
     this.untakenSizeBytes += bytes.length;
     this.options.send({ kind: 'checkpointBytes', checkpointId, options, file, shared, bytes });
+    return true;
   }
 
-  private acknowledge(part: Part, operators: readonly SlotOperatorState[]): void {
-    const { checkpointId, options, figures, syncMs } = part;
+  private acknowledge(part: Part, states: Pick<AckMessage, 'operators' | 'inFlight'>): void {
+    const { checkpointId, options, syncMs, inFlight } = part;
+    const persistedBytes = inFlight?.sizeBytes ?? 0;
+    const figures = { ...part.figures, persistedBytes, unaligned: inFlight?.isEarly === true || persistedBytes > 0 };
     this.parts.delete(checkpointId);
     for (const { keyed } of part.states) keyed?.release();
     this.unacknowledged.add(checkpointId);
     const asyncMs = this.options.clock.monotonicMs() - part.syncEndMs;
-    this.options.send({ kind: 'checkpointAck', checkpointId, options, operators, figures: { ...figures, syncMs, asyncMs } });
+    this.options.send({ kind: 'checkpointAck', checkpointId, options, ...states, figures: { ...figures, syncMs, asyncMs } });
   }
 
   private declineFor(part: Part, operatorName: string, thrown: unknown): void {
@@ -281,6 +422,10 @@ export class SubtaskCheckpoints implements BarrierPassage, BarrierListener {
 
   private drop(checkpointId: number): void {
     this.beginnings.delete(checkpointId);
+    this.early.delete(checkpointId);
+    this.barriersOut = this.barriersOut.filter(({ barrier }) => barrier.checkpointId !== checkpointId);
+    this.dueAlarms.get(checkpointId)?.cancel();
+    this.dueAlarms.delete(checkpointId);
     this.unacknowledged.delete(checkpointId);
     const part = this.parts.get(checkpointId);
     if (part === undefined) return;
@@ -295,7 +440,7 @@ export class SubtaskCheckpoints implements BarrierPassage, BarrierListener {
 }
 
 /** Everything that a part holds, file after file; at last what the files mean. */
-function* slicesOf(part: Part): Generator<Slice, readonly SlotOperatorState[]> {
+function* slicesOf(part: Part, headId: OperatorId | null, isSettled: () => boolean): Slices {
   const states: SlotOperatorState[] = [];
   let file = 0;
   for (const { operatorId, operator, keyed } of part.states) {
@@ -315,7 +460,27 @@ function* slicesOf(part: Part): Generator<Slice, readonly SlotOperatorState[]> {
       keyed: keyed === null || keyedFile === null ? null : { file: keyedFile, ...keyed.describe() },
     });
   }
-  return states;
+  return { operators: states, inFlight: yield* inFlightSlices(part, { headId, file, isSettled }) };
+}
+
+/** As the pieces come, until nothing can come any more. */
+function* inFlightSlices(
+  { inFlight }: Part, at: { readonly headId: OperatorId | null; readonly file: number; readonly isSettled: () => boolean },
+): Generator<Slice | null, SlotInFlight | null> {
+  const { headId, file, isSettled } = at;
+  if (inFlight === null || headId === null) return null;
+  yield { file, bytes: new Uint8Array(0), shared: false };
+  for (;;) {
+    const bytes = inFlight.take(SLICE_SIZE_BYTES);
+    if (bytes !== null) yield { file, bytes, shared: false };
+    else if (isSettled()) break;
+    else yield null;
+  }
+  return { operatorId: headId, file, channels: inFlight.channels };
+}
+
+function figuresOf(begun: Beginning, now: Beginning, { startDelayMs }: Pick<Figures, 'startDelayMs'>): Figures {
+  return { startDelayMs, alignmentMs: now.monotonicMs - begun.monotonicMs, processedBytes: now.bytesIn - begun.bytesIn };
 }
 
 /** The bytes are the operator's: they are copied, since a slice is given away. */

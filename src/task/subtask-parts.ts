@@ -7,7 +7,11 @@ import type { SinkContext } from '../connectors/sink-writers.ts';
 import type { Logger } from '../base/log.ts';
 import { assert, present } from '../base/assert.ts';
 import type { OutputStatus, RecordWriter, SlotExchange } from '../exchange/contract.ts';
-import { keyGroupRangeOf } from '../graph/key-groups.ts';
+import { overtakes } from '../exchange/record-writer.ts';
+import { channelCodec } from '../exchange/slot-exchange.ts';
+import { keyGroupOf, keyGroupRangeOf, operatorIndexOf } from '../graph/key-groups.ts';
+import { keyHashOf } from '../graph/key-hash.ts';
+import { edgeKeyOf, sourceKeyOf } from '../graph/job-graph.ts';
 import type { JobEdge, JobVertex } from '../graph/job-graph.ts';
 import type { Committer, ReaderContext, RuntimeContext, SinkWriter, SinkWriterContext, SourceReader } from '../graph/functions.ts';
 import type { SinkSpec, SourceSpec } from '../graph/operator-spec.ts';
@@ -15,6 +19,7 @@ import type { StreamEdge, StreamGraph, StreamNode } from '../graph/stream-graph.
 import { createOperator } from '../operators/create-operator.ts';
 import { DiscardOperator } from '../operators/sinks.ts';
 import type { StreamOperator } from '../operators/operator.ts';
+import type { InFlightChannelName } from '../protocol/checkpoint.ts';
 import type { OperatorEventBody } from '../protocol/deployment.ts';
 import type { OperatorId } from '../protocol/ids.ts';
 import type { KeyGroupRange, KeyedStateStore, StateBackend } from '../state/keyed-state-store.ts';
@@ -27,8 +32,11 @@ import { generateSegment } from './chain-generator.ts';
 import { interpretSegment } from './chain-interpreter.ts';
 import type { Interrupt } from './chain-interpreter.ts';
 import { GateInput } from './gate-input.ts';
+import type { RecordedChannel } from './gate-recording.ts';
+import { channelNameOf, restoredChannels, type RestoredEdge, type UnalignedTask } from './in-flight-channels.ts';
 import { KeyedStates } from './keyed-states.ts';
 import type { FileSystems } from '../storage/file-system.ts';
+import { RestoredInput } from './restored-input.ts';
 import { RestoredStates } from './restored-states.ts';
 import { copierOfInput, sharingRules } from './record-sharing.ts';
 import type { SlotDeployment } from './slot-protocol.ts';
@@ -99,6 +107,10 @@ export interface SubtaskParts {
   readonly receivers: Map<number, (body: OperatorEventBody) => void>;
   /** Null: begin empty. */
   readonly restored: RestoredStates | null;
+  /** Records that a checkpoint kept, to be read before all others; null: none. */
+  restoredInput(): Promise<RestoredInput | null>;
+  /** Null: no barrier overtakes. */
+  readonly unaligned: Omit<UnalignedTask, 'wake'> | null;
   readonly hasFinalCheckpoint: boolean;
   /** See `TaskDeployment`. */
   readonly isStopped: boolean;
@@ -122,6 +134,8 @@ class PartsBuilder {
   private readonly accumulators = new TaskAccumulators();
   private readonly metrics: UserMetrics = { counters: new Map(), gauges: new Map() };
   private readonly writers: RecordWriter[] = [];
+  private readonly outputOf = new Map<RecordWriter, number>();
+  private readonly restoredStates: RestoredStates | null;
   private readonly stores: KeyedStateStore[] = [];
   private readonly states = new Map<StreamOperator, OperatorState>();
   private readonly receivers = new Map<number, (body: OperatorEventBody) => void>();
@@ -133,6 +147,7 @@ class PartsBuilder {
     this.taskName = taskNameOf(task);
     this.settings = taskSettings(task.jobGraph);
     this.nodes = vertexOf(task).operators.map(({ nodeId }) => this.node(nodeId));
+    this.restoredStates = this.restored();
   }
 
   build(): SubtaskParts {
@@ -157,7 +172,9 @@ class PartsBuilder {
       stores: this.stores,
       operators: this.openingOrder(segments),
       receivers: this.receivers,
-      restored: this.restored(),
+      restored: this.restoredStates,
+      restoredInput: () => this.restoredInput(head),
+      unaligned: this.settings.unaligned ? this.unaligned(head) : null,
       hasFinalCheckpoint: deployment.hasFinalCheckpoint,
       isStopped: deployment.isStopped,
       headNodeId: head.id,
@@ -170,6 +187,63 @@ class PartsBuilder {
     const { deployment: { restore, localState }, localStateDirectories: directories } = this.task;
     const { files, log } = this.slot;
     return restore === null ? null : new RestoredStates(restore, files, localState.restore ? { directories, log } : null);
+  }
+
+  private async restoredInput(head: StreamNode): Promise<RestoredInput | null> {
+    const restored = this.restoredStates;
+    if (restored === null || restored.inFlight.length === 0) return null;
+    const { jobGraph, deployment } = this.task;
+    const edges = new Map<string, RestoredEdge>(deployment.inputs.map(({ edgeIndex }) => {
+      const jobEdge = this.jobEdge(edgeIndex);
+      const edge = this.streamEdge(jobEdge);
+      const type = typeOfEdge(this.node(edge.source), edge);
+      const restoredEdge = { inputIndex: edge.inputIndex, newCodec: () => channelCodec(type), isOwn: this.ownership(edge) };
+      return [edgeKeyOf(jobGraph, jobEdge), restoredEdge];
+    }));
+    const newCodec = () => channelCodec(head.outputType);
+    if (isSource(head)) edges.set(sourceKeyOf(this.operatorId(head.id)), { inputIndex: 0, newCodec, isOwn: null });
+    return new RestoredInput(await restoredChannels(restored.inFlight, edges, (channel) => restored.inFlightBytes(channel)));
+  }
+
+  /** Whether an edge into this task sends a record here. */
+  private ownership({ partitioning }: StreamEdge): RestoredEdge['isOwn'] {
+    const { parallelism, maxParallelism } = vertexOf(this.task);
+    const { subtaskIndex } = this.task.deployment;
+    if (partitioning.kind === 'custom') {
+      const { key, partitioner } = partitioning;
+      return (value) => partitioner(key.selector(value), parallelism) === subtaskIndex;
+    }
+    if (partitioning.kind !== 'hash') return null;
+    const { selector, type } = partitioning.key;
+    const hash = keyHashOf(type);
+    return (value) => operatorIndexOf(keyGroupOf(hash(selector(value)), maxParallelism), maxParallelism, parallelism) === subtaskIndex;
+  }
+
+  private unaligned(head: StreamNode): SubtaskParts['unaligned'] {
+    const { jobGraph, deployment: { outputs, subtaskIndex } } = this.task;
+    const channels = new Map<RecordWriter, readonly InFlightChannelName[]>();
+    for (const [writer, index] of this.outputOf) {
+      const { edgeIndex, channels: deployed } = present(outputs[index], 'an output is deployed');
+      channels.set(writer, deployed.map((channel) => channelNameOf(jobGraph, this.jobEdge(edgeIndex), channel)));
+    }
+    const headId = this.operatorId(head.id);
+    const name: InFlightChannelName = {
+      edge: sourceKeyOf(headId), producerIndex: subtaskIndex, consumerIndex: subtaskIndex, consumerCount: vertexOf(this.task).parallelism,
+    };
+    const source = isSource(head) ? { name, newCodec: () => channelCodec(head.outputType) } : null;
+    return { headId, source, channelsOf: (writer) => channels.get(writer) ?? [] };
+  }
+
+  private recordedChannels(): readonly RecordedChannel[] {
+    const { jobGraph, deployment } = this.task;
+    return deployment.inputs.flatMap(({ edgeIndex, channels }) => {
+      const jobEdge = this.jobEdge(edgeIndex);
+      const edge = this.streamEdge(jobEdge);
+      const type = typeOfEdge(this.node(edge.source), edge);
+      return channels.map((channel) => ({
+        name: channelNameOf(jobGraph, jobEdge, channel), overtakes: overtakes(jobEdge.partitioning), newCodec: () => channelCodec(type),
+      }));
+    });
   }
 
   private functions(segment: Segment, index: number): SegmentFunctions {
@@ -256,6 +330,7 @@ class PartsBuilder {
       seed: edge.source * 31 + this.task.deployment.subtaskIndex,
     });
     this.writers.push(writer);
+    this.outputOf.set(writer, outputIndex);
     return writer;
   }
 
@@ -265,7 +340,9 @@ class PartsBuilder {
       const endpoints = present(this.task.inputs[i], 'an input has its endpoints');
       return { inputIndex: edge.inputIndex, type: typeOfEdge(this.node(edge.source), edge), endpoints };
     });
-    return new GateInput(this.slot.exchange.createGate({ taskName: this.taskName, inputs }));
+    const gate = this.slot.exchange.createGate({ taskName: this.taskName, inputs });
+    const { clock } = this.slot.ports;
+    return new GateInput(gate, this.settings.unaligned ? { channels: this.recordedChannels(), nowMs: () => clock.nowMs() } : null);
   }
 
   private source(node: StreamNode): SourcePart {

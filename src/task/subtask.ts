@@ -19,7 +19,8 @@ import type { ErrorInfo } from '../protocol/errors.ts';
 import { SegmentRunner } from './segment-runner.ts';
 import type { RunnerInput, StepResult } from './segment-runner.ts';
 import { SourceInput } from './source-input.ts';
-import type { SourceSurroundings } from './source-input.ts';
+import type { SourceSurroundings, UnalignedSource } from './source-input.ts';
+import type { RestoredInput } from './restored-input.ts';
 import type { CheckpointMessage } from './slot-protocol.ts';
 import { SubtaskCheckpoints } from './subtask-checkpoints.ts';
 import { dutyAccess } from './segment-duties.ts';
@@ -67,6 +68,7 @@ export class Subtask {
     this.checkpoints = new SubtaskCheckpoints({
       operators: parts.operators,
       source: source === null ? null : { operatorId: source.operatorId, name: source.node.name, snapshot },
+      unaligned: parts.unaligned === null ? null : { ...parts.unaligned, wake: () => around.wake() },
       segmentCount: parts.segments.length,
       clock: around.ports.clock,
       bytesIn: () => gate?.gate.bytesIn ?? 0,
@@ -86,7 +88,9 @@ export class Subtask {
       await this.restore(part);
       await named(part.operator.name, () => part.operator.open(this.contextOf(part)));
     }
-    const first = this.parts.gate ?? (await this.openSource());
+    const inFlight = await this.parts.restoredInput();
+    if (inFlight !== null) this.parts.gate?.restore(inFlight);
+    const first = this.parts.gate ?? (await this.openSource(inFlight));
     const { clock } = this.around.ports;
     const nowMs = () => clock.monotonicMs();
     this.runners = this.parts.segments
@@ -255,7 +259,7 @@ export class Subtask {
     await named(name, () => operator.restore?.(states));
   }
 
-  private async openSource(): Promise<RunnerInput> {
+  private async openSource(inFlight: RestoredInput | null): Promise<RunnerInput> {
     const part = present(this.parts.source, 'a task has a gate or a source');
     const { name, id } = part.node;
     const reader = await named(name, () => part.open());
@@ -267,7 +271,9 @@ export class Subtask {
         throw thrown;
       }),
       time: this.sourceTime(part),
+      unaligned: this.unalignedSource(),
     });
+    if (inFlight !== null) this.source.restoreInFlight(inFlight);
     const { restored, subtaskIndex, parallelism, isStopped } = this.parts;
     if (isStopped) {
       this.source.endAtOnce();
@@ -276,6 +282,12 @@ export class Subtask {
     const states = await restored?.operatorStates(part.operatorId, name) ?? [];
     if (states.length > 0) this.source.restore(states, subtaskIndex, parallelism);
     return this.source;
+  }
+
+  private unalignedSource(): UnalignedSource | null {
+    if (this.parts.unaligned === null) return null;
+    const { clock } = this.around.ports;
+    return { nowMs: () => clock.nowMs(), keep: (checkpointId, inHand) => this.checkpoints.keepInHand(checkpointId, inHand) };
   }
 
   private sourceTime({ node }: SourcePart): SourceSurroundings['time'] {

@@ -12,6 +12,7 @@ import type { Logger } from '../base/log.ts';
 import type { Ports } from '../base/ports.ts';
 import { delay } from '../base/ports.ts';
 import { present } from '../base/assert.ts';
+import { isStateless } from '../protocol/checkpoint.ts';
 import type {
   CheckpointOptions, KeyedStateHandle, OperatorSubtaskState, StateHandle, TaskCheckpointAck,
 } from '../protocol/checkpoint.ts';
@@ -173,7 +174,7 @@ export class TaskCheckpoints {
       const operators = this.operatorStates(task, message, handles);
       const asyncMs = figures.asyncMs + this.options.ports.clock.monotonicMs() - startedMs;
       this.noteAcknowledged(task.attemptId, checkpointId, handles);
-      const metrics = { ...figures, asyncMs, ...sizesOf(operators, handles), persistedBytes: 0, unaligned: false };
+      const metrics = { ...figures, asyncMs, ...sizesOf(operators, handles) };
       await this.tell(task, part, { checkpointId, operators, metrics });
       const attempt = this.attempts.get(task.attemptId);
       if (attempt !== undefined) close(attempt, checkpointId);
@@ -223,7 +224,9 @@ export class TaskCheckpoints {
 
   /** Handles by operator; a part that builds on an earlier one comes after what that one is made of. */
   private operatorStates(
-    task: TaskDeployment, { checkpointId, operators, options }: SlotMessage<'checkpointAck'>, handles: ReadonlyMap<number, StateHandle>,
+    task: TaskDeployment,
+    { checkpointId, operators, options, inFlight }: SlotMessage<'checkpointAck'>,
+    handles: ReadonlyMap<number, StateHandle>,
   ): readonly OperatorSubtaskState[] {
     const attempt = this.attemptOf(task.attemptId);
     const handle = (file: number): StateHandle => present(handles.get(file), 'an acknowledged file was written');
@@ -232,9 +235,11 @@ export class TaskCheckpoints {
       subtaskIndex: task.subtaskIndex,
       keyed: state.keyed === null ? [] : this.chainOf(attempt, state.operatorId, state.keyed, handle(state.keyed.file)),
       operator: state.operatorFile === null ? null : handle(state.operatorFile),
+      ...(inFlight === null || inFlight.channels.length === 0 || inFlight.operatorId !== state.operatorId
+        ? {} : { inFlight: { channels: inFlight.channels, data: handle(inFlight.file) } }),
     }));
     if (options.incremental) attempt.chains.set(checkpointId, new Map(states.map(({ operatorId, keyed }) => [operatorId, keyed])));
-    return states.filter(({ keyed, operator }) => keyed.length > 0 || operator !== null);
+    return states.filter((state) => !isStateless(state));
   }
 
   private chainOf(
@@ -305,7 +310,9 @@ function close({ parts, closedIds }: AttemptCheckpoints, checkpointId: number): 
 function sizesOf(
   operators: readonly OperatorSubtaskState[], written: ReadonlyMap<number, StateHandle>,
 ): { readonly stateSizeBytes: number; readonly checkpointedSizeBytes: number } {
-  const all = operators.flatMap(({ keyed, operator }) => [...keyed.map(({ data }) => data), ...(operator === null ? [] : [operator])]);
+  const all = operators.flatMap(({ keyed, operator, inFlight }) => {
+    return [...keyed.map(({ data }) => data), ...(operator === null ? [] : [operator]), ...(inFlight === undefined ? [] : [inFlight.data])];
+  });
   const sum = (handles: Iterable<StateHandle>): number => Array.from(handles, sizeOf).reduce((total, size) => total + size, 0);
   return { stateSizeBytes: sum(all), checkpointedSizeBytes: sum(written.values()) };
 }

@@ -13,6 +13,8 @@ export interface TaskSettings {
   readonly bufferTimeoutMs: number;
   /** How often watermarks are emitted; 0: only with records. */
   readonly autoWatermarkIntervalMs: number;
+  /** Barriers may overtake. */
+  readonly unaligned: boolean;
   /** Null: as the TaskManager is configured. */
   readonly stateBackend: 'hashmap' | 'rocksdb' | null;
 }
@@ -25,6 +27,7 @@ export function taskSettings(jobGraph: JobGraph): TaskSettings {
     freezeRecords: configuration.get(jobOptions.freezeRecords),
     bufferTimeoutMs: configuration.get(jobOptions.bufferTimeoutEnabled) ? configuration.get(jobOptions.bufferTimeoutInterval) : -1,
     autoWatermarkIntervalMs: configuration.get(jobOptions.autoWatermarkInterval),
+    unaligned: configuration.get(stateOptions.unalignedCheckpoints) && configuration.get(stateOptions.checkpointMode) === 'EXACTLY_ONCE',
     stateBackend: configuration.has(stateOptions.stateBackend) ? configuration.get(stateOptions.stateBackend) : null,
   };
 }

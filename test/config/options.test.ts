@@ -49,13 +49,10 @@ function textOf(directory: string, isReader: (name: string) => boolean): string 
   return names.map((name) => readFileSync(`${directory}/${name}`, 'utf8')).join('\n');
 }
 
-/** Read, and not yet of effect in all that they promise. */
-const UNDER_WAY = ['execution.checkpointing.unaligned.enabled', 'execution.checkpointing.aligned-checkpoint-timeout'];
-
 test('no option is announced for later that is read already', (t) => {
   const readers = textOf('src', (name) => name.endsWith('.ts') && !name.endsWith('options.ts'));
   const early = Object.entries(options).filter(([name, { key, since }]) => {
-    return since !== TABLE_VERSION && !UNDER_WAY.includes(key) && (readers.includes(`ptions.${name})`) || readers.includes(`['${key}']`));
+    return since !== TABLE_VERSION && (readers.includes(`ptions.${name})`) || readers.includes(`['${key}']`));
   });
   t.deepEqual(early.map(([, { key }]) => key), []);
 });

@@ -167,8 +167,8 @@ class SimSlot implements SlotHandle {
     }
     this.host.ledger.gave(attemptId, checkpointId);
     const states = operators.map(({ operatorId }, file) => ({ operatorId, operatorFile: file, keyed: null }));
-    const figures = { startDelayMs: 0, alignmentMs: 0, syncMs: 0, asyncMs: 0, processedBytes: 0 };
-    this.send({ kind: 'checkpointAck', attemptId, checkpointId, options, operators: states, figures });
+    const figures = { startDelayMs: 0, alignmentMs: 0, syncMs: 0, asyncMs: 0, processedBytes: 0, persistedBytes: 0, unaligned: false };
+    this.send({ kind: 'checkpointAck', attemptId, checkpointId, options, operators: states, inFlight: null, figures });
   }
 
   terminate(): Promise<void> {

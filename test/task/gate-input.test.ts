@@ -5,6 +5,7 @@ import type { ChannelEndpoint, RecordWriter, StreamEvent } from '../../src/excha
 import { SlotChannels } from '../../src/exchange/slot-exchange.ts';
 import type { Generation } from '../../src/protocol/ids.ts';
 import { GateInput } from '../../src/task/gate-input.ts';
+import { InFlightPart } from '../../src/task/in-flight-part.ts';
 import { GateTime } from '../../src/task/gate-time.ts';
 import { NO_TIMESTAMP } from '../../src/graph/functions.ts';
 import { newBatch } from '../exchange/two-ends.ts';
@@ -71,7 +72,10 @@ test('at-least-once reads on behind the barrier', (t) => {
 test('an aborted checkpoint holds nothing back, and what overtakes it is told', (t) => {
   const { input, writers: [a, b] } = join(2);
   const heard: string[] = [];
-  input.listen({ onBegun: (id) => heard.push(`begun ${id}`), onOvertaken: (id) => heard.push(`overtaken ${id}`) });
+  input.listen({
+    onBegun: (id) => heard.push(`begun ${id}`), onOvertaken: (id) => heard.push(`overtaken ${id}`),
+    onEarly: () => new InFlightPart(), onRecorded: () => undefined, awaitDue: () => undefined,
+  });
   a!.broadcast(barrier(1));
   a!.emit('a1', 0);
   t.deepEqual(readAll(input), []);

@@ -61,8 +61,8 @@ class Bench {
     const keyed = { file: 0, firstKeyGroup: 0, lastKeyGroup: 1, meta: {}, baseId };
     const count = this.acks.length;
     this.checkpoints.onMessage(attemptId, {
-      kind: 'checkpointAck', checkpointId, options, operators: [{ operatorId: OPERATOR, operatorFile: null, keyed }],
-      figures: { startDelayMs: 0, alignmentMs: 0, syncMs: 0, asyncMs: 0, processedBytes: 0 },
+      kind: 'checkpointAck', checkpointId, options, operators: [{ operatorId: OPERATOR, operatorFile: null, keyed }], inFlight: null,
+      figures: { startDelayMs: 0, alignmentMs: 0, syncMs: 0, asyncMs: 0, processedBytes: 0, persistedBytes: 0, unaligned: false },
     });
     await eventually(() => this.acks.length > count);
     return this.acks.at(-1) as TaskCheckpointAck;

@@ -45,7 +45,7 @@ class CountingReader implements SourceReader<unknown> {
 }
 
 function newInput(): SourceInput {
-  return new SourceInput(new CountingReader(), { name: 'source', send: () => undefined, wake: () => undefined, fail: () => undefined, time: null });
+  return new SourceInput(new CountingReader(), { name: 'source', send: () => undefined, wake: () => undefined, fail: () => undefined, unaligned: null, time: null });
 }
 
 const addSplit = (id: string, left: number) => ({ kind: 'addSplits' as const, splits: [{ id, left }] });

@@ -69,6 +69,7 @@ class Bench {
     const spec = { data: strategy.data, functions: strategy.functions };
     this.input = new SourceInput(this.reader, {
       name: 'Source: numbers',
+      unaligned: null,
       send: (body) => void (body.kind === 'watermarkReported' && this.reported.push(body.timestampMs)),
       wake: () => undefined,
       fail: (thrown) => { throw thrown; },

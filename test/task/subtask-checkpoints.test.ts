@@ -33,6 +33,7 @@ class Bench {
     this.checkpoints = new SubtaskCheckpoints({
       operators: this.operators.map((operator, i) => ({ operatorId: `${i}`.repeat(32) as OperatorId, operator, keyed: i === 0 ? keyed : null })),
       source: null,
+      unaligned: null,
       segmentCount: 1,
       clock: systemPorts.clock,
       bytesIn: () => 0,

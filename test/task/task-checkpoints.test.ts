@@ -22,7 +22,7 @@ import { TaskCheckpoints } from '../../src/task/task-checkpoints.ts';
 const ATTEMPT = 'a_0_0' as ExecutionAttemptId;
 const OPERATOR = 'f'.repeat(32) as OperatorId;
 const TASK = { jobId: 'j', attemptId: ATTEMPT, vertexId: 'v', subtaskIndex: 0, localState: { backup: true, restore: true } } as unknown as TaskDeployment;
-const FIGURES = { startDelayMs: 0, alignmentMs: 0, syncMs: 0, asyncMs: 0, processedBytes: 0 };
+const FIGURES = { startDelayMs: 0, alignmentMs: 0, syncMs: 0, asyncMs: 0, processedBytes: 0, persistedBytes: 0, unaligned: false };
 
 /** One task, its slot, and a JobManager that answers as `answer` says. */
 class Bench {
@@ -66,7 +66,7 @@ class Bench {
 
   ack(checkpointId: number, state: Partial<SlotOperatorState> = {}): void {
     const operators = [{ operatorId: OPERATOR, operatorFile: 0, keyed: null, ...state }];
-    this.checkpoints.onMessage(ATTEMPT, { kind: 'checkpointAck', checkpointId, options: this.options, operators, figures: FIGURES });
+    this.checkpoints.onMessage(ATTEMPT, { kind: 'checkpointAck', checkpointId, options: this.options, operators, inFlight: null, figures: FIGURES });
   }
 
   async until(condition: () => boolean): Promise<void> {
