@@ -3,7 +3,7 @@
  * itself stays outside; the cluster serves its own copy. The same sources give the same bytes on any machine, and the
  * bytes name the artifact, so it is uploaded once.
  *
- * The first line of a bundle is a comment with the API version it was made for.
+ * The first line of a bundle is a comment with the API version it was made for, and the packages that it expects to find.
  */
 import { basename, dirname, relative, resolve } from 'node:path';
 import { stat } from 'node:fs/promises';
@@ -14,7 +14,7 @@ import { JOB_SOURCE_ROOT } from '../base/source-place.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { ArtifactId } from '../protocol/ids.ts';
 import { DREY_VERSION } from '../protocol/version.ts';
-import { artifactIdOf } from '../storage/artifact-cache.ts';
+import { artifactIdOf, bundleHead } from '../storage/artifact-cache.ts';
 
 /** A bundled job. */
 export interface JobBundle {
@@ -53,7 +53,7 @@ export async function bundleJob(path: string, options: BundleOptions = {}): Prom
   await requireFile(entry, path);
   const result = await runEsbuild(entry, options);
   requireDefaultExport(result, path);
-  const code = sealBundle(result);
+  const code = sealBundle(result, options.external ?? []);
   return {
     artifactId: artifactIdOf(code),
     code,
@@ -106,11 +106,17 @@ async function runEsbuild(entry: string, options: BundleOptions): Promise<Bundle
 const BANNER = '/*drey*/';
 
 /** Replaces the banner, line for line, by what the bundle turned out to need. */
-function sealBundle(result: Bundled): Uint8Array {
+function sealBundle(result: Bundled, external: readonly string[]): Uint8Array {
   const output = present(result.outputFiles[0], 'esbuild writes one file');
   const hasCommonJs = Object.values(result.metafile.inputs).some((input) => input.format === 'cjs');
-  const firstLine = `/* job bundle for drey ${DREY_VERSION} */${hasCommonJs ? REQUIRE_SHIM : ''}`;
+  const firstLine = `${bundleHead(DREY_VERSION, importedFrom(result, external))}${hasCommonJs ? REQUIRE_SHIM : ''}`;
   return new TextEncoder().encode(output.text.replace(BANNER, () => firstLine));
+}
+
+/** Those of the external packages that the bundle does import. */
+function importedFrom(result: Bundled, external: readonly string[]): readonly string[] {
+  const imports = Object.values(result.metafile.inputs).flatMap((input) => input.imports).filter((each) => each.external);
+  return [...new Set(external)].filter((name) => imports.some(({ path }) => path === name || path.startsWith(`${name}/`)));
 }
 
 function requireDefaultExport(result: Bundled, path: string): void {

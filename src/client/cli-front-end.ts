@@ -25,6 +25,8 @@ export interface ClientSettings {
   readonly commit: string;
   /** `execution.target`, undefined when nobody set it. */
   readonly target: string | undefined;
+  /** `job.externals`. */
+  readonly externals: readonly string[];
   /** Starts what `-t local` runs a job on: a cluster in this process, with at least `slots` slots. */
   readonly startLocalCluster: (slots: number) => Promise<LocalCluster>;
   /** The action `dev`; ends with the process. */
@@ -94,11 +96,11 @@ async function perform(
   for (const remark of settings.remarks) terminal.error(`[WARN] ${remark}\n`);
   if (name === 'info') {
     const { infoAction } = await import('./info-action.ts');
-    return infoAction(command, settings.configuration, terminal);
+    return infoAction(command, settings, terminal);
   }
   if (name === 'dev') {
     const { programCommand } = await import('./run-action.ts');
-    return settings.develop(programCommand(command, terminal.workingDirectory));
+    return settings.develop(programCommand(command, terminal.workingDirectory, settings.externals));
   }
   const target = settings.target ?? 'remote';
   if (!TARGETS.includes(target)) {
@@ -111,7 +113,7 @@ async function perform(
     throw new UsageError(`-t local is for run only: a job in this process ends with it, so there is none to ${name}.`);
   }
   const address = addressOf(command, settings);
-  return withClient(address, settings, (client) => performRemotely(name, command, client, terminal));
+  return withClient(address, settings, (client) => performRemotely(name, command, settings.externals, { client, terminal }));
 }
 
 /** The settings that options stand for; `-D` comes last and wins, as in Flink. */
@@ -135,10 +137,10 @@ async function runLocally(command: ParsedCommand, settings: ClientSettings, term
     throw new UsageError('-d needs a cluster that outlives this command; leave it out, or leave out -t local.');
   }
   const { runAction, programCommand } = await import('./run-action.ts');
-  const { parallelism } = programCommand(command, terminal.workingDirectory); // Checked before a cluster starts.
+  const { parallelism } = programCommand(command, terminal.workingDirectory, settings.externals); // Checked before a cluster starts.
   const cluster = await settings.startLocalCluster(parallelism ?? 1);
   try {
-    return await withClient(cluster, settings, (client) => runAction(command, client, terminal));
+    return await withClient(cluster, settings, (client) => runAction(command, settings.externals, { client, terminal }));
   } finally {
     await cluster.close();
   }
@@ -158,10 +160,15 @@ async function withClient(
   }
 }
 
-async function performRemotely(name: string, command: ParsedCommand, client: RestClusterClient, terminal: Terminal): Promise<number> {
+async function performRemotely(
+  name: string,
+  command: ParsedCommand,
+  externals: readonly string[],
+  { client, terminal }: { readonly client: RestClusterClient; readonly terminal: Terminal },
+): Promise<number> {
   if (name === 'run') {
     const { runAction } = await import('./run-action.ts');
-    return runAction(command, client, terminal);
+    return runAction(command, externals, { client, terminal });
   }
   if (name === 'list' || (name === 'cancel' && !command.values.has('withSavepoint'))) {
     const { listAction, cancelAction } = await import('./job-actions.ts');

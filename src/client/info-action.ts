@@ -10,13 +10,13 @@ import type { Terminal } from './terminal.ts';
 
 const HEADING = '----------------------- Execution Plan -----------------------';
 
-/** Runs the action; answers the exit code. `configuration` is the cluster's, as this client sees it. */
+/** Runs the action; answers the exit code. The configuration is the cluster's, as this client sees it. */
 export async function infoAction(
   command: ParsedCommand,
-  configuration: Readonly<Record<string, string>>,
+  settings: { readonly configuration: Readonly<Record<string, string>>; readonly externals: readonly string[] },
   terminal: Terminal,
 ): Promise<number> {
-  const program = programCommand(command, terminal.workingDirectory);
+  const program = programCommand(command, terminal.workingDirectory, settings.externals);
   const bundle = await bundleOf(program, terminal);
   const path = await new ArtifactCache(terminal.temporaryDirectory).put(bundle.artifactId, bundle.code);
   try {
@@ -24,7 +24,7 @@ export async function infoAction(
     const parallelism = program.parallelism === null ? {} : { 'parallelism.default': String(program.parallelism) };
     const graph = buildProgram(loaded, {
       args: loaded.parseArgs(program.programArgs, terminal.workingDirectory),
-      configuration: { ...configuration, ...program.configuration, ...parallelism },
+      configuration: { ...settings.configuration, ...program.configuration, ...parallelism },
     });
     terminal.out(`${HEADING}\n${flinkJson(executionPlanOf(graph))}\n${'-'.repeat(HEADING.length)}\n\nNo description provided.\n`);
     return 0;

@@ -35,8 +35,8 @@ export interface ProgramCommand {
   readonly configuration: Readonly<Record<string, string>>;
 }
 
-/** Reads job file, arguments and options. Throws `UsageError`. */
-export function programCommand(command: ParsedCommand, workingDirectory: string): ProgramCommand {
+/** Reads job file, arguments and options. `externals`: `job.externals`. Throws `UsageError`. */
+export function programCommand(command: ParsedCommand, workingDirectory: string, externals: readonly string[]): ProgramCommand {
   const jarFile = command.values.get('jarfile')?.at(-1);
   const [file, ...operands] = jarFile === undefined ? command.operands : [jarFile, ...command.operands];
   const programArgs = [...(command.values.get('arguments') ?? []), ...operands];
@@ -54,7 +54,7 @@ export function programCommand(command: ParsedCommand, workingDirectory: string)
     file,
     programArgs,
     parallelism,
-    external: command.values.get('external') ?? [],
+    external: [...(command.values.get('external') ?? []), ...externals],
     configuration: { [WORKING_DIRECTORY_KEY]: workingDirectory, ...Object.fromEntries(dynamic) },
   };
 }
@@ -81,8 +81,12 @@ export async function bundleOf(program: ProgramCommand, terminal: Terminal): Pro
 }
 
 /** Runs the action; answers the exit code. */
-export async function runAction(command: ParsedCommand, client: RestClusterClient, terminal: Terminal): Promise<number> {
-  const program = programCommand(command, terminal.workingDirectory);
+export async function runAction(
+  command: ParsedCommand,
+  externals: readonly string[],
+  { client, terminal }: { readonly client: RestClusterClient; readonly terminal: Terminal },
+): Promise<number> {
+  const program = programCommand(command, terminal.workingDirectory, externals);
   const start = jobStart(command, terminal);
   if (command.values.has('typecheck')) await requireTypes(program.file, terminal);
   const bundle = await bundleOf(program, terminal);

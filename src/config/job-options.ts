@@ -67,7 +67,7 @@ export const jobOptions = {
   forceAvro: ignored('pipeline.force-avro', boolean, 'types are declared with `t.*`.'),
   forceKryo: ignored('pipeline.force-kryo', boolean, 'types are declared with `t.*`.'),
   jobExternals: optional({
-    key: 'job.externals', type: list(','), since: '0.2',
+    key: 'job.externals', type: list(','),
     description: 'Packages that the client leaves out of a job’s bundle and the cluster provides, such as native addons. '
       + 'Unlike Flink: there are no JAR files.',
   }),

@@ -27,6 +27,7 @@ async function loadSettings(dynamic: readonly string[]): Promise<ClientSettings>
     configuration: flatConfiguration(loaded),
     remarks: loaded.findings.filter(({ level, origin }) => level !== 'error' && origin.kind === 'dynamic').map(showFinding),
     commit: readRevision().commit,
+    externals: configuration.get(options.jobExternals) ?? [],
     target: configuration.get(options.executionTarget),
     startLocalCluster: async (slots) => {
       const { startProcessCluster } = await import('./process-cluster.ts');

@@ -47,7 +47,7 @@ async function start(t: ExecutionContext): Promise<Session> {
   const settingsFor = (dynamic: readonly string[]): ClientSettings => {
     dynamicSettings.splice(0, Infinity, ...dynamic);
     return {
-      restHost: '127.0.0.1', restPort: server.port, timeoutMs: 10_000, headers: {}, configuration: {}, remarks: [], commit: 'abcdef1',
+      restHost: '127.0.0.1', restPort: server.port, timeoutMs: 10_000, headers: {}, configuration: {}, remarks: [], commit: 'abcdef1', externals: [],
       target: dynamic.findLast((pair) => pair.startsWith('execution.target='))?.slice('execution.target='.length),
       startLocalCluster: async (slots) => {
         localClusters.slots.push(slots);

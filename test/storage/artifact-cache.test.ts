@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ClusterError } from '../../src/protocol/errors.ts';
 import type { ArtifactId } from '../../src/protocol/ids.ts';
-import { ArtifactCache, artifactIdOf } from '../../src/storage/artifact-cache.ts';
+import { ArtifactCache, artifactIdOf, bundleHead } from '../../src/storage/artifact-cache.ts';
 
 const CONTENT = new TextEncoder().encode('export default 1;');
 
@@ -46,6 +46,24 @@ test('several caches in one directory store at once', async (t) => {
   const paths = await Promise.all(Array.from({ length: 8 }, () => new ArtifactCache(directory).put(id, CONTENT)));
   t.is(new Set(paths).size, 1);
   t.true((await stat(join(directory, 'node_modules', 'drey', 'package.json'))).isFile());
+});
+
+test('an external package is linked from the installation; one that is missing or no package is told', async (t) => {
+  const directory = await newDirectory(t);
+  const cache = new ArtifactCache(directory);
+  const bundle = (...externals: string[]): Uint8Array => new TextEncoder().encode(`${bundleHead('0.1.0', externals)}export default 1;`);
+  const both = bundle('ws', '@sinclair/typebox');
+  await cache.put(artifactIdOf(both), both);
+  for (const name of ['ws', '@sinclair/typebox']) t.true((await stat(join(directory, 'node_modules', name, 'package.json'))).isFile(), name);
+  await rm(join(directory, 'node_modules', 'ws'));
+  await cache.find(artifactIdOf(both));
+  t.true((await stat(join(directory, 'node_modules', 'ws', 'package.json'))).isFile());
+  const missing = bundle('no-such-package');
+  await t.throwsAsync(cache.put(artifactIdOf(missing), missing), { code: 'PROGRAM_INVALID', message: /external package 'no-such-package'.*'npm install/s });
+  for (const name of ['../../etc', '..', '.bin', 'a/b/c', '@x', '/etc']) {
+    const bad = bundle(name);
+    await t.throwsAsync(cache.put(artifactIdOf(bad), bad), { code: 'PROGRAM_INVALID', message: /not the name of a package/ }, name);
+  }
 });
 
 test('an id that is none never leads out of the directory', async (t) => {
