@@ -18,6 +18,7 @@ import type { JsonObject } from '../protocol/json.ts';
 import { ByteWriter } from '../types/byte-writer.ts';
 import type { KeyedSnapshot, KeyGroupRange, SnapshotTimer } from './keyed-state-store.ts';
 import { metaToJson, SectionWriter, type SectionTypes, type StateDescription } from './snapshot-format.ts';
+import { SnapshotOutput } from './snapshot-output.ts';
 import { TimerGroups } from './timer-groups.ts';
 
 /** Rows that one call of `next` looks at. */
@@ -59,11 +60,9 @@ export interface SnapshotContents {
 
 export class HeapSnapshot implements KeyedSnapshot {
   readonly baseId: number | null;
-  /** Of the whole file, after the last slice. */
-  readonly size = { bytes: 0, rowCount: 0 };
   isComplete = false;
   readonly contents: SnapshotContents;
-  private readonly sink = new ByteWriter();
+  private readonly output = new SnapshotOutput();
   /** Sections that were begun, by a touched row or by the cursor. */
   private readonly sections = new Map<number, SectionWriter>();
   private readonly namespaced: readonly boolean[];
@@ -81,8 +80,6 @@ export class HeapSnapshot implements KeyedSnapshot {
   private scanRow = 0;
   /** Next key group of the band to be emitted. */
   private emitGroup: number;
-  /** Bytes of `sink` that were given out. */
-  private sentBytes = 0;
 
   constructor(contents: SnapshotContents) {
     this.contents = contents;
@@ -93,6 +90,11 @@ export class HeapSnapshot implements KeyedSnapshot {
     this.rowLimit = contents.table.rowLimit;
     this.bandStart = this.bandEnd = this.emitGroup = first;
     this.beginBand(first, Math.floor((BAND_ROWS * (last - first + 1)) / Math.max(1, this.rowLimit)));
+  }
+
+  /** Of the whole file, after the last slice. */
+  get size(): SnapshotOutput['size'] {
+    return this.output.size;
   }
 
   get meta(): JsonObject {
@@ -175,27 +177,28 @@ export class HeapSnapshot implements KeyedSnapshot {
     }
     this.scanRow = row;
     this.bandSizeBytes += writtenBytes;
-    return this.isOneGroup ? this.slice(Infinity) : new Uint8Array(0);
+    return this.isOneGroup ? this.output.slice(Infinity) : new Uint8Array(0);
   }
 
   private emit(sizeBytes: number): Uint8Array {
-    while (this.emitGroup < this.bandEnd && this.sink.position - this.sentBytes < sizeBytes) {
+    while (this.emitGroup < this.bandEnd && this.output.waitingBytes < sizeBytes) {
       const section = this.beginSection();
       section.end(this.timers.of(this.emitGroup));
       this.sections.delete(this.emitGroup);
       this.emitGroup += 1;
     }
-    const bytes = this.slice(sizeBytes);
-    if (this.emitGroup === this.bandEnd && this.sink.position === 0) this.endBand();
+    const bytes = this.output.slice(sizeBytes);
+    if (this.emitGroup === this.bandEnd && this.output.waitingBytes === 0) this.endBand();
     return bytes;
   }
 
   /** The section of `emitGroup`, at the end of the file so far; it goes on there. */
   private beginSection(): SectionWriter {
     const section = this.sectionOf(this.emitGroup);
-    if (section.sink === this.sink) return section;
-    this.offsets.push(this.size.bytes + this.sink.position - this.sentBytes);
-    section.moveTo(this.sink);
+    const { sink, endOffset } = this.output;
+    if (section.sink === sink) return section;
+    this.offsets.push(endOffset);
+    section.moveTo(sink);
     return section;
   }
 
@@ -207,16 +210,6 @@ export class HeapSnapshot implements KeyedSnapshot {
     this.offsets.push(this.size.bytes);
     this.isComplete = true;
     this.release();
-  }
-
-  private slice(sizeBytes: number): Uint8Array {
-    const { sink } = this;
-    const end = Math.min(sink.position, this.sentBytes + sizeBytes);
-    const bytes = new Uint8Array(sink.store.subarray(this.sentBytes, end));
-    this.size.bytes += bytes.length;
-    this.sentBytes = end;
-    if (end === sink.position) this.sentBytes = sink.position = 0;
-    return bytes;
   }
 
   /** Begins a section with the keys that are gone: one that has come back since follows as a row. */

@@ -13,9 +13,9 @@ import type { JsonObject } from '../protocol/json.ts';
 import type { EntryCursor } from '../storage/lsm/entry.ts';
 import { groupOfPlace } from '../storage/lsm/entry.ts';
 import type { Pinned } from '../storage/lsm/lsm-tree.ts';
-import { ByteWriter } from '../types/byte-writer.ts';
 import type { KeyedSnapshot, KeyGroupRange } from './keyed-state-store.ts';
 import { metaToJson, SectionWriter, type SectionTypes, type StateDescription } from './snapshot-format.ts';
+import { SnapshotOutput } from './snapshot-output.ts';
 import type { TimerGroups } from './timer-groups.ts';
 
 /** What a snapshot is made of. */
@@ -37,10 +37,8 @@ export interface LsmSnapshotContents {
 
 export class LsmSnapshot implements KeyedSnapshot {
   readonly baseId: number | null;
-  /** Of the whole file, after the last slice. */
-  readonly size = { bytes: 0, rowCount: 0 };
   private readonly contents: LsmSnapshotContents;
-  private readonly sink = new ByteWriter();
+  private readonly output = new SnapshotOutput();
   private readonly offsets: number[] = [];
   private readonly namespaced: readonly boolean[];
   private isSealed = false;
@@ -49,7 +47,6 @@ export class LsmSnapshot implements KeyedSnapshot {
   private section: SectionWriter | null = null;
   /** The key group that is being written. */
   private keyGroup: number;
-  private sentBytes = 0;
   private isReleased = false;
   private isComplete = false;
 
@@ -58,6 +55,11 @@ export class LsmSnapshot implements KeyedSnapshot {
     this.baseId = contents.baseId;
     this.keyGroup = contents.range.first;
     this.namespaced = contents.states.map(({ namespaced }) => namespaced !== null);
+  }
+
+  /** Of the whole file, after the last slice. */
+  get size(): SnapshotOutput['size'] {
+    return this.output.size;
   }
 
   get meta(): JsonObject {
@@ -75,8 +77,8 @@ export class LsmSnapshot implements KeyedSnapshot {
     else if (!this.isSealed) this.isSealed = this.contents.fillSeal();
     else {
       this.emit(sizeBytes);
-      if (this.keyGroup > range.last && this.sink.position === 0) this.complete();
-      return this.slice(sizeBytes);
+      if (this.keyGroup > range.last && this.output.waitingBytes === 0) this.complete();
+      return this.output.slice(sizeBytes);
     }
     return new Uint8Array(0);
   }
@@ -89,12 +91,12 @@ export class LsmSnapshot implements KeyedSnapshot {
   }
 
   private emit(sizeBytes: number): void {
-    const { sink, contents: { range } } = this;
+    const { output, contents: { range } } = this;
     if (this.cursor === null) {
       this.cursor = this.contents.pinned.cursor();
       this.hasEntry = this.cursor.next();
     }
-    while (this.keyGroup <= range.last && sink.position - this.sentBytes < sizeBytes) {
+    while (this.keyGroup <= range.last && output.waitingBytes < sizeBytes) {
       this.section ??= this.beginSection();
       if (this.hasEntry && groupOfPlace(this.cursor.place) === this.keyGroup) this.writeEntry(this.section, this.cursor);
       else this.endSection(this.section);
@@ -102,8 +104,8 @@ export class LsmSnapshot implements KeyedSnapshot {
   }
 
   private beginSection(): SectionWriter {
-    this.offsets.push(this.size.bytes + this.sink.position - this.sentBytes);
-    return new SectionWriter(this.sink, this.contents.types, this.namespaced);
+    this.offsets.push(this.output.endOffset);
+    return new SectionWriter(this.output.sink, this.contents.types, this.namespaced);
   }
 
   private endSection(section: SectionWriter): void {
@@ -117,16 +119,6 @@ export class LsmSnapshot implements KeyedSnapshot {
     if (hasValues && this.contents.writeRow(section, cursor)) this.size.rowCount += 1;
     else if (this.baseId !== null) this.contents.writeGone(section, cursor);
     this.hasEntry = cursor.next();
-  }
-
-  private slice(sizeBytes: number): Uint8Array {
-    const { sink } = this;
-    const end = Math.min(sink.position, this.sentBytes + sizeBytes);
-    const bytes = new Uint8Array(sink.store.subarray(this.sentBytes, end));
-    this.size.bytes += bytes.length;
-    this.sentBytes = end;
-    if (end === sink.position) this.sentBytes = sink.position = 0;
-    return bytes;
   }
 
   private complete(): void {

@@ -54,7 +54,7 @@ export class GateInput implements RunnerInput {
   private pending: readonly StreamEvent[] = [];
   private restored: RestoredInput | null = null;
   /** The barrier that alignment has begun with, while it may still overtake. */
-  private waiting: { readonly barrier: BarrierEvent; readonly channelIndex: number } | null = null;
+  private waiting: { readonly barrier: BarrierEvent; readonly options: CheckpointOptions; readonly channelIndex: number } | null = null;
   private recording: GateRecording | null = null;
   /** Of the runner, while it asks. */
   private inHand: RecordsInHand | null = null;
@@ -155,7 +155,7 @@ export class GateInput implements RunnerInput {
     if (isDue(options, barrier.timestampMs, unaligned.nowMs())) return this.apply(this.aligner.onOvertaking(channelIndex, barrier, true));
     const outputs = this.aligner.onBarrier(channelIndex, barrier, blocks(options));
     if (options.alignedTimeoutMs !== null && outputs.some(({ kind }) => kind === 'block')) {
-      this.waiting = { barrier, channelIndex };
+      this.waiting = { barrier, options, channelIndex };
       this.listener?.awaitDue(barrier);
     }
     this.apply(outputs);
@@ -167,7 +167,7 @@ export class GateInput implements RunnerInput {
       this.apply(this.aligner.onOvertaking(told.channelIndex, told.barrier, false));
     }
     const { waiting, recording } = this;
-    if (waiting !== null && isDue(optionsOf(waiting.barrier), waiting.barrier.timestampMs, nowMs())) {
+    if (waiting !== null && isDue(waiting.options, waiting.barrier.timestampMs, nowMs())) {
       this.apply(this.aligner.onOvertaking(waiting.channelIndex, waiting.barrier, false));
     }
     for (const channelIndex of recording?.seen() ?? []) {

@@ -43,16 +43,26 @@ export async function restoredChannels(
   inFlight: readonly RestoredInFlight[], edges: ReadonlyMap<string, RestoredEdge>,
   read: (channel: RestoredInFlight) => Promise<Uint8Array>,
 ): Promise<RestoredChannel[]> {
-  const pieces = new Map<RestoredInFlight, readonly InFlightPiece[]>();
-  for (const channel of inFlight) pieces.set(channel, decodePieces(await read(channel)).get(channel.tag) ?? []);
-  const piecesOf = (channel: RestoredInFlight | undefined): readonly InFlightPiece[] => (channel && pieces.get(channel)) ?? [];
+  const files = new Map<string, Map<number, InFlightPiece[]>>();
+  for (const channel of inFlight) {
+    const key = fileOf(channel);
+    if (!files.has(key)) files.set(key, decodePieces(await read(channel)));
+  }
+  const piecesOf = (channel: RestoredInFlight | undefined): readonly InFlightPiece[] => {
+    return (channel && files.get(fileOf(channel))?.get(channel.tag)) ?? [];
+  };
+  const outputs = new Map(inFlight.filter(({ side }) => side === 'output').map((output) => [spell(output), output]));
   return inFlight.filter(({ side }) => side === 'input').map((input) => {
-    const output = inFlight.find((other) => other.side === 'output' && spell(other) === spell(input));
     const edge = present(edges.get(input.edge), 'in-flight records are handed out by the edges of the job');
     const { inputIndex, newCodec, isOwn } = edge;
-    const whole = joinPieces(piecesOf(input), piecesOf(output), input.consumed);
+    const whole = joinPieces(piecesOf(input), piecesOf(outputs.get(spell(input))), input.consumed);
     return { reader: new PieceReader(newCodec(), whole), inputIndex, isOwn: input.isShared ? isOwn : null };
   });
+}
+
+/** Files of equal bytes are one. */
+function fileOf({ data }: RestoredInFlight): string {
+  return data.kind === 'file' ? data.path : data.sha256;
 }
 
 function spell({ edge, producerIndex, consumerIndex }: InFlightChannelName): string {

@@ -43,7 +43,6 @@ export class RestoredStates {
   private readonly files: FileSystems;
   private readonly local: LocalRestore | null;
   private isAbandoned = false;
-  private readonly inFlightFiles = new Map<string, Uint8Array>();
 
   /** `local` null: copies on this host are not used. */
   constructor(restore: TaskRestore, files: FileSystems, local: LocalRestore | null) {
@@ -57,11 +56,8 @@ export class RestoredStates {
   }
 
   /** The file that holds the channel's pieces, and those of others. Throws CHECKPOINT_CORRUPT. */
-  async inFlightBytes({ data, edge }: RestoredInFlight): Promise<Uint8Array> {
-    const key = data.kind === 'file' ? data.path : data.sha256;
-    const bytes = this.inFlightFiles.get(key) ?? (await this.read(data, `in-flight records of ${edge}`));
-    this.inFlightFiles.set(key, bytes);
-    return bytes;
+  inFlightBytes({ data, edge }: RestoredInFlight): Promise<Uint8Array> {
+    return this.read(data, `in-flight records of ${edge}`);
   }
 
   /** What `StreamOperator.restore` takes. `operatorName` is for messages. Throws CHECKPOINT_CORRUPT. */

@@ -8,7 +8,7 @@
  */
 import { crc32 } from 'node:zlib';
 import type { ByteWriter } from '../../types/byte-writer.ts';
-import { copyBytes, groupOfPlace, type EntryCursor, type Span } from './entry.ts';
+import { copyBytes, CursorOfCursors, groupOfPlace, type EntryCursor, type Span } from './entry.ts';
 
 export const BLOCK_SIZE_BYTES = 4096;
 const TABLE_ENTRY_SIZE_BYTES = 8;
@@ -139,25 +139,13 @@ export class BlockReader {
 }
 
 /** The one of several cursors that comes first: the newest of equal keys, the others are passed over. */
-export class MergeCursor implements EntryCursor {
+export class MergeCursor extends CursorOfCursors {
   private readonly cursors: EntryCursor[];
-  private current: EntryCursor | null = null;
 
   /** Newest first. */
   constructor(cursors: readonly EntryCursor[]) {
+    super();
     this.cursors = cursors.filter((cursor) => cursor.next());
-  }
-
-  get place(): number {
-    return (this.current as EntryCursor).place;
-  }
-
-  get key(): Span {
-    return (this.current as EntryCursor).key;
-  }
-
-  get value(): Span {
-    return (this.current as EntryCursor).value;
   }
 
   next(): boolean {

@@ -68,6 +68,25 @@ export interface EntryCursor {
   readonly value: Span;
 }
 
+/** Shows what one of several other cursors shows. */
+export abstract class CursorOfCursors implements EntryCursor {
+  protected current: EntryCursor | null = null;
+
+  abstract next(): boolean;
+
+  get place(): number {
+    return (this.current as EntryCursor).place;
+  }
+
+  get key(): Span {
+    return (this.current as EntryCursor).key;
+  }
+
+  get value(): Span {
+    return (this.current as EntryCursor).value;
+  }
+}
+
 /** Entries that are looked up by key. */
 export interface EntrySource {
   readonly sizeBytes: number;

@@ -7,7 +7,7 @@
  *     2   [a‥b][c‥d]…
  */
 import { present } from '../../base/assert.ts';
-import type { EntryCursor, EntrySource, Span } from './entry.ts';
+import { CursorOfCursors, type EntrySource } from './entry.ts';
 import type { SortedFile } from './sorted-file.ts';
 
 /** Files of level 0 that call for a merge. */
@@ -74,25 +74,13 @@ function sizeOf(files: readonly SortedFile[]): number {
 }
 
 /** One source after the other: the files of a deeper level. */
-export class ChainCursor implements EntryCursor {
+export class ChainCursor extends CursorOfCursors {
   private readonly sources: readonly EntrySource[];
   private following = 0;
-  private current: EntryCursor | null = null;
 
   constructor(sources: readonly EntrySource[]) {
+    super();
     this.sources = sources;
-  }
-
-  get place(): number {
-    return (this.current as EntryCursor).place;
-  }
-
-  get key(): Span {
-    return (this.current as EntryCursor).key;
-  }
-
-  get value(): Span {
-    return (this.current as EntryCursor).value;
   }
 
   next(): boolean {

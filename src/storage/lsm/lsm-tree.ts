@@ -279,12 +279,11 @@ export class LsmTree {
   }
 
   private merge(plan: MergePlan): Job {
-    const { level, newer, older, isLast } = plan;
+    const { newer, older, isLast } = plan;
     const cursor = new MergeCursor([...newer.map((file) => file.cursor()), new ChainCursor(older)]);
     return {
       merge: new FileMerge(cursor, this.output(this.options.fileSizeBytes, isLast)),
       end: (outputs) => {
-        assert(level > 0, 'merges lead to deeper levels');
         this.levels = merged(this.levels, plan, outputs);
         for (const file of [...newer, ...older]) file.release();
       },
