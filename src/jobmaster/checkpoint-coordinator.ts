@@ -33,7 +33,7 @@ import { CheckpointTracker, type CheckpointStatistics } from './checkpoint-stati
 import { CompletedCheckpointsCore, type CompletedCheckpoint } from './completed-checkpoints.core.ts';
 import type { CoordinatorHolder, CoordinatorSnapshots } from './coordinator-holder.ts';
 import { spellLocation, type Execution } from './execution-graph.core.ts';
-import { inFlightOf } from './in-flight-assignment.core.ts';
+import { checkInFlight, inFlightOf } from './in-flight-assignment.core.ts';
 import { restoreOf } from './state-assignment.core.ts';
 
 export interface CheckpointCoordinatorOptions {
@@ -118,13 +118,15 @@ export class CheckpointCoordinator {
 
   /**
    * Decides what attempts that come next begin from. `isSuspicious`: something said that the newest checkpoint is damaged,
-   * so that each of its bytes is read. Throws when there is none left to go on from.
+   * so that each of its bytes is read. Throws when there is none left to go on from, and STATE_INCOMPATIBLE for in-flight records
+   * that have no place in `jobGraph`, which the attempts are of.
    */
-  async restore(isSuspicious: boolean): Promise<void> {
+  async restore(isSuspicious: boolean, jobGraph: JobGraph): Promise<void> {
     await this.storing;
     const latest = await this.recovery.latest(isSuspicious);
     const { stoppedId } = this.core;
     if (stoppedId !== null && latest?.metadata.checkpointId !== stoppedId) throw unreadableStop(stoppedId);
+    if (latest) checkInFlight(jobGraph, latest.metadata);
     if (latest) this.take(latest, latest.isOwned);
     else this.log.info('No checkpoint found during restore.');
   }
@@ -134,9 +136,11 @@ export class CheckpointCoordinator {
     return this.core.stoppedId !== null;
   }
 
-  /** There is something that attempts could begin from. */
-  get hasCheckpoint(): boolean {
-    return this.completed.latest !== null;
+  /** Throws unless attempts of `jobGraph` could begin from the newest checkpoint: CHECKPOINT_NOT_FOUND, STATE_INCOMPATIBLE. */
+  checkRestart(jobGraph: JobGraph): void {
+    const { latest } = this.completed;
+    if (latest === null) throw new ClusterError('CHECKPOINT_NOT_FOUND', 'it has no checkpoint to go on from. Take one.');
+    checkInFlight(jobGraph, latest.metadata);
   }
 
   /** What the next attempt of a subtask begins from; null: nothing. */

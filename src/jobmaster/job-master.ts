@@ -55,6 +55,8 @@ export interface CheckpointDetails {
 }
 
 const MAILBOX_CAPACITY = 262_144;
+/** A restore that fails so will fail again. */
+const NO_WAY_ON: ReadonlySet<ErrorCode> = new Set(['CHECKPOINT_CORRUPT', 'STATE_INCOMPATIBLE']);
 
 export class JobMaster implements JobListener {
   readonly address: string;
@@ -123,7 +125,7 @@ export class JobMaster implements JobListener {
       isStopped: () => this.checkpoints.isStopped,
       slotsAvailable: () => this.core.slotCount + options.resourceManager.freeSlotCount,
       takeCheckpoint: async () => void await this.savepoints.checkpoint(false),
-      hasCheckpoint: () => this.checkpoints.hasCheckpoint,
+      checkRestart: (next) => this.checkpoints.checkRestart(next),
       restart: (next) => this.mailbox.post({ kind: 'rescale', jobGraph: next }),
     });
     this.logInitialization(restartStrategy.description);
@@ -286,7 +288,7 @@ export class JobMaster implements JobListener {
   private restore({ round, vertices, jobGraph }: Extract<SchedulerEffect, { kind: 'restore' }>): void {
     const [newest] = this.details().failures;
     const isSuspicious = newest !== undefined && [newest, ...newest.concurrent].some(({ error }) => hasCode(error, 'CHECKPOINT_CORRUPT'));
-    void this.checkpoints.restore(isSuspicious).then(
+    void this.checkpoints.restore(isSuspicious, jobGraph).then(
       () => {
         if (this.isOver) return;
         this.coordinators.rescale(jobGraph);
@@ -295,7 +297,7 @@ export class JobMaster implements JobListener {
       },
       (thrown: unknown) => {
         const error = errorInfo(thrown, 'INTERNAL');
-        this.mailbox.post({ kind: 'failJob', error, isFinal: error.code === 'CHECKPOINT_CORRUPT' });
+        this.mailbox.post({ kind: 'failJob', error, isFinal: NO_WAY_ON.has(error.code) });
       },
     );
   }

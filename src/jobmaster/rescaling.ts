@@ -25,7 +25,8 @@ export interface RescalingOptions {
   readonly slotsAvailable: () => number;
   /** Throws CHECKPOINT_FAILED. */
   readonly takeCheckpoint: () => Promise<void>;
-  readonly hasCheckpoint: () => boolean;
+  /** Throws, and says why, unless attempts of this graph could begin from the newest checkpoint. */
+  readonly checkRestart: (jobGraph: JobGraph) => void;
   /** Ends all tasks, and begins anew with this graph. */
   readonly restart: (jobGraph: JobGraph) => void;
 }
@@ -94,22 +95,29 @@ export class Rescaling {
       return `${name} ${before.vertices.find((vertex) => vertex.id === id)?.parallelism ?? 0} -> ${parallelism}`;
     });
     log.info(`Rescaling job ${next.jobId} (revision ${next.revision ?? 0}): ${changes.join(', ')}.`);
-    if (await this.isSafe()) return restart(next);
-    log.warn(`Job ${next.jobId} is not rescaled: it has no checkpoint to go on from. Take one, and set the bounds again.`);
+    const obstacle = await this.obstacleTo(next);
+    if (obstacle === null) return restart(next);
+    log.warn(`Job ${next.jobId} is not rescaled: ${obstacle} Then set the bounds again.`);
   }
 
-  /** A checkpoint has just been taken, or there is at least an earlier one. */
-  private async isSafe(): Promise<boolean> {
-    const { clock, log, status, takeCheckpoint, hasCheckpoint } = this.options;
+  /** Null: there is a checkpoint that attempts of `next` can begin from, at best one that was just taken. */
+  private async obstacleTo(next: JobGraph): Promise<string | null> {
+    const { clock, log, status, takeCheckpoint, checkRestart } = this.options;
     for (let attempt = 1; attempt <= CHECKPOINT_ATTEMPTS_MAX && status() === 'RUNNING'; attempt++) {
       try {
         await takeCheckpoint();
-        return true;
+        checkRestart(next);
+        return null;
       } catch (thrown) {
-        log.info(`The checkpoint before rescaling failed (attempt ${attempt}): ${errorInfo(thrown).message}`);
+        log.info(`There is no checkpoint to rescale from yet (attempt ${attempt}): ${errorInfo(thrown).message}`);
         await delay(clock, CHECKPOINT_RETRY_MS);
       }
     }
-    return hasCheckpoint();
+    try {
+      checkRestart(next);
+      return null;
+    } catch (thrown) {
+      return errorInfo(thrown).message;
+    }
   }
 }

@@ -8,7 +8,7 @@ import type { LoggerSource } from '../../src/base/log.ts';
 import type { Ports } from '../../src/base/ports.ts';
 import { systemPorts } from '../../src/base/system-ports.ts';
 import { CheckpointStorage } from '../../src/checkpoint/checkpoint-storage.ts';
-import type { JobGraph } from '../../src/graph/job-graph.ts';
+import { edgeKeyOf, type JobEdge, type JobGraph } from '../../src/graph/job-graph.ts';
 import { CheckpointCoordinator } from '../../src/jobmaster/checkpoint-coordinator.ts';
 import type { CheckpointSettings } from '../../src/jobmaster/checkpoint-settings.ts';
 import { CoordinatorHolder } from '../../src/jobmaster/coordinator-holder.ts';
@@ -183,7 +183,7 @@ test('After a failure new attempts begin from the newest checkpoint, and so do e
   t.is(await job.take(1), '<checkpoint-not-externally-addressable>');
   job.sendToSource();
   job.checkpoints.jobStatusChanged('RESTARTING');
-  await job.checkpoints.restore(false);
+  await job.checkpoints.restore(false, job.graph.jobGraph);
   job.coordinators.start(null, job.checkpoints.coordinatorSnapshots);
   t.deepEqual(job.enumerators, [null, 1], 'the split that was sent after the checkpoint comes again');
   const texts = job.graph.executions().map((execution) => job.checkpoints.restoreOf(execution)?.operators.flatMap(({ keyed }) => keyed.map(({ data }) => data)));
@@ -232,7 +232,7 @@ test('A flipped byte in the newest checkpoint is named, and the one before is us
   contents[0] = (contents[0] ?? 0) ^ 4;
   writeFileSync(damaged, contents);
   job.checkpoints.jobStatusChanged('RESTARTING');
-  await job.checkpoints.restore(true);
+  await job.checkpoints.restore(true, job.graph.jobGraph);
   t.is(job.checkpoints.restoreOf(job.graph.executions()[0] as never)?.checkpointId, 1);
   t.true(job.lines.some((line) => line.includes('Checkpoint 2 located at') && line.includes(damaged)));
   t.true(job.lines.some((line) => /Restoring job \w+ from Checkpoint 1 @ \d+ for \w+ located at file:.*chk-1\.$/.test(line)));
@@ -244,7 +244,27 @@ test('When no checkpoint can be read, the job does not begin anew', async (t) =>
   await job.take(1);
   await rm(join(root, job.graph.jobGraph.jobId, 'chk-1/_metadata'));
   job.checkpoints.jobStatusChanged('RESTARTING');
-  await t.throwsAsync(job.checkpoints.restore(false), { code: 'CHECKPOINT_CORRUPT' });
+  await t.throwsAsync(job.checkpoints.restore(false, job.graph.jobGraph), { code: 'CHECKPOINT_CORRUPT' });
+});
+
+test('In-flight records that have no place at another parallelism keep a restore from beginning, before anything is deployed', async (t) => {
+  const graph = lineGraph(1, [1, 2]);
+  const forward = { ...graph, edges: graph.edges.map((edge) => ({ ...edge, partitioning: 'forward' as const })) };
+  const job = await new Job(t, {}, forward).start();
+  const result = job.checkpoints.request(CHECKPOINT);
+  const options = await job.taskManagers.triggered(1);
+  for (const execution of job.graph.executions()) {
+    const { operators, ...ack } = acknowledgement(execution, 1, options, 'x');
+    const name = { edge: edgeKeyOf(forward, forward.edges[0] as JobEdge), producerIndex: 0, consumerIndex: execution.subtaskIndex, consumerCount: 2 };
+    const inFlight = operators.map((state) => ({ ...state, inFlight: { channels: [{ ...name, side: 'input' as const, tag: 0, consumed: null }], data: state.operator as never } }));
+    job.checkpoints.acknowledged(execution.attemptId, { ...ack, operators: execution.vertex.id === graph.vertices[1]?.id ? inFlight : operators });
+  }
+  await result;
+  const wider = { ...forward, vertices: forward.vertices.map((vertex, i) => (i === 1 ? { ...vertex, parallelism: 3 } : vertex)) };
+  job.checkpoints.jobStatusChanged('RESTARTING');
+  t.throws(() => job.checkpoints.checkRestart(wider), { code: 'STATE_INCOMPATIBLE' });
+  await t.throwsAsync(job.checkpoints.restore(false, wider), { code: 'STATE_INCOMPATIBLE', message: /Start from a savepoint/ });
+  await t.notThrowsAsync(job.checkpoints.restore(false, forward));
 });
 
 test('Another job starts from a savepoint at another parallelism, and the savepoint stays its owner’s', async (t) => {
