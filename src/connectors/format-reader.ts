@@ -13,6 +13,7 @@ import { isCompressedName, type FileSplit } from '../graph/splits.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import { decompressed } from '../storage/compression.ts';
 import type { FileSystems } from '../storage/file-system.ts';
+import { ReadAheadSplits } from './read-ahead-splits.ts';
 import { Signal } from './signal.ts';
 
 /** Runs read ahead. */
@@ -31,11 +32,7 @@ export class FormatReader implements SourceReader<unknown, FileSplit> {
   private readonly files: FileSystems;
   private readonly changed = new Signal();
   private readonly fetching = new Signal();
-  /** Not finished, oldest first; the first `begun` are or were being read. */
-  private readonly splits: FileSplit[] = [];
-  private begun = 0;
-  private requested = false;
-  private complete = false;
+  private readonly splits: ReadAheadSplits<FileSplit>;
   private readonly ready: ReadyRun[] = [];
   /** Of the first split; `taken` of its records are done. */
   private run: RecordRun | null = null;
@@ -50,6 +47,7 @@ export class FormatReader implements SourceReader<unknown, FileSplit> {
   constructor(format: BlockFormat, context: ReaderContext, files: FileSystems) {
     this.format = format;
     this.context = context;
+    this.splits = new ReadAheadSplits(context);
     this.files = files;
   }
 
@@ -61,33 +59,32 @@ export class FormatReader implements SourceReader<unknown, FileSplit> {
   poll(batch: RecordBatch<unknown>): PollResult {
     batch.length = 0;
     while (batch.length < batch.capacity && (this.run !== null || this.nextRun(batch.length === 0))) {
-      batch.splitId = this.splits[0]?.id ?? null;
+      batch.splitId = this.splits.current?.id ?? null;
       this.takeRecords(batch);
     }
     if (batch.length > 0) return 'more';
     if (this.ready.length === 0 && this.failure !== null) throw this.failure;
-    return this.complete && this.splits.length === 0 ? 'end' : 'nothing';
+    return this.splits.isEnded ? 'end' : 'nothing';
   }
 
   available(): Promise<void> {
-    const hasAnswer = this.ready.length > 0 || this.failure !== null || (this.complete && this.splits.length === 0);
+    const hasAnswer = this.ready.length > 0 || this.failure !== null || this.splits.isEnded;
     return hasAnswer ? Promise.resolve() : this.changed.wait();
   }
 
   addSplits(splits: readonly FileSplit[]): void {
-    this.requested = false;
-    this.splits.push(...splits);
+    this.splits.add(splits);
     this.fetching.raise();
   }
 
   noMoreSplits(): void {
-    this.complete = true;
+    this.splits.noMore();
     this.changed.raise();
   }
 
   snapshot(): readonly FileSplit[] {
     const { position } = this;
-    return this.splits.map((split, i) => (i > 0 || position === null ? split : { ...split, ...position }));
+    return this.splits.snapshot((split) => (position === null ? split : { ...split, ...position }));
   }
 
   async close(): Promise<void> {
@@ -104,8 +101,7 @@ export class FormatReader implements SourceReader<unknown, FileSplit> {
       this.ready.shift();
       this.fetching.raise();
       if (next.run !== null) return this.begin(next.run);
-      this.splits.shift();
-      this.begun -= 1;
+      this.splits.finish();
       this.position = null;
     }
     return false;
@@ -113,7 +109,7 @@ export class FormatReader implements SourceReader<unknown, FileSplit> {
 
   /** The first run of a split that is read again begins with records that are done. */
   private begin(run: RecordRun): true {
-    const split = this.splits[0];
+    const split = this.splits.current;
     this.run = run;
     this.taken = split?.positionBytes === run.positionBytes ? (split.recordsAfterPosition ?? 0) : 0;
     return true;
@@ -133,7 +129,7 @@ export class FormatReader implements SourceReader<unknown, FileSplit> {
   private async readAhead(): Promise<void> {
     try {
       while (!this.closed) {
-        const split = this.nextSplit();
+        const split = this.splits.begin();
         if (split === undefined) await this.fetching.wait();
         else await this.readSplit(split);
       }
@@ -141,15 +137,6 @@ export class FormatReader implements SourceReader<unknown, FileSplit> {
       this.failure = thrown instanceof ClusterError ? thrown : new ClusterError('STORAGE_FAILED', String(thrown), { cause: thrown });
       this.changed.raise();
     }
-  }
-
-  private nextSplit(): FileSplit | undefined {
-    if (this.begun < this.splits.length) return this.splits[this.begun++];
-    if (!this.requested && !this.complete) {
-      this.requested = true;
-      this.context.requestSplit();
-    }
-    return undefined;
   }
 
   private async readSplit(split: FileSplit): Promise<void> {

@@ -19,6 +19,7 @@ import type { FileSplit } from '../graph/splits.ts';
 import { ClusterError } from '../protocol/errors.ts';
 import type { FileSystems } from '../storage/file-system.ts';
 import { FileFetcher, type FileChunk } from './file-fetcher.ts';
+import { ReadAheadSplits } from './read-ahead-splits.ts';
 import { Signal } from './signal.ts';
 
 const BLOCK_SIZE_BYTES = 8 * 1024;
@@ -42,11 +43,7 @@ export class TextFileReader implements SourceReader<unknown, FileSplit> {
   private readonly blockSizeBytes: number;
   private readonly fetcher: FileFetcher;
   private readonly changed = new Signal();
-  /** Splits not finished, oldest first; the first `begun` have gone to the fetcher. */
-  private readonly splits: FileSplit[] = [];
-  private begun = 0;
-  private requested = false;
-  private complete = false;
+  private readonly splits: ReadAheadSplits<FileSplit>;
   /** The chunk being decoded: up to `cursor` it has gone into blocks. */
   private chunk: FileChunk | null = null;
   private cursor = 0;
@@ -65,11 +62,12 @@ export class TextFileReader implements SourceReader<unknown, FileSplit> {
 
   constructor(options: { readonly lineSizeBytesMax: number; readonly format?: LineFormat }, context: ReaderContext, files: FileSystems) {
     this.context = context;
+    this.splits = new ReadAheadSplits(context);
     this.format = (options.format?.decode ?? null) === null ? null : (options.format ?? null);
     this.lineSizeBytesMax = Math.min(options.lineSizeBytesMax, constants.MAX_STRING_LENGTH);
     // Not longer than the longest line: so a line that is too long is alone in its block, and found by the block's size.
     this.blockSizeBytes = Math.min(BLOCK_SIZE_BYTES, this.lineSizeBytesMax);
-    this.fetcher = new FileFetcher(files, { nextSplit: () => this.nextSplit(), onProgress: () => this.changed.raise() });
+    this.fetcher = new FileFetcher(files, { nextSplit: () => this.splits.begin(), onProgress: () => this.changed.raise() });
   }
 
   start(): void {
@@ -81,50 +79,38 @@ export class TextFileReader implements SourceReader<unknown, FileSplit> {
     batch.length = 0;
     while (batch.length < batch.capacity) {
       if (this.block === null && !this.decodeBlock()) break;
-      const splitId = this.splits[0]?.id ?? null;
+      const splitId = this.splits.current?.id ?? null;
       if (batch.length > 0 && splitId !== batch.splitId) break;
       batch.splitId = splitId;
       this.takeLines(batch);
     }
     if (batch.length > 0) return 'more';
-    return this.complete && this.splits.length === 0 ? 'end' : 'nothing';
+    return this.splits.isEnded ? 'end' : 'nothing';
   }
 
   available(): Promise<void> {
-    const isEnded = this.complete && this.splits.length === 0;
-    return isEnded || this.fetcher.hasProgress() ? Promise.resolve() : this.changed.wait();
+    return this.splits.isEnded || this.fetcher.hasProgress() ? Promise.resolve() : this.changed.wait();
   }
 
   addSplits(splits: readonly FileSplit[]): void {
-    this.requested = false;
-    this.splits.push(...splits);
+    this.splits.add(splits);
     this.fetcher.wake();
   }
 
   noMoreSplits(): void {
-    this.complete = true;
+    this.splits.noMore();
     this.changed.raise();
   }
 
   snapshot(): readonly FileSplit[] {
     const { block } = this;
     const positionBytes = block === null ? this.positionBytes : block.offsetBytes + lineOffset(block.bytes, this.linesTaken);
-    return this.splits.map((split, i) => (i === 0 ? { ...split, positionBytes: positionBytes ?? split.positionBytes } : split));
+    return this.splits.snapshot((split) => ({ ...split, positionBytes: positionBytes ?? split.positionBytes }));
   }
 
   async close(): Promise<void> {
     this.changed.raise();
     await this.fetcher.close();
-  }
-
-  /** The fetcher asks as soon as it has read a split up, so the next one arrives while the last chunks are decoded. */
-  private nextSplit(): FileSplit | undefined {
-    if (this.begun < this.splits.length) return this.splits[this.begun++];
-    if (!this.requested && !this.complete) {
-      this.requested = true;
-      this.context.requestSplit();
-    }
-    return undefined;
   }
 
   private takeLines(batch: RecordBatch<unknown>): void {
@@ -152,7 +138,7 @@ export class TextFileReader implements SourceReader<unknown, FileSplit> {
       } catch (thrown) {
         const position = block.offsetBytes + lineOffset(block.bytes, this.linesTaken + i - before);
         const reason = thrown instanceof Error ? thrown.message : String(thrown);
-        const message = `${this.splits[0]?.path}: the line at byte ${position} is not ${name}: ${reason}`;
+        const message = `${this.splits.current?.path}: the line at byte ${position} is not ${name}: ${reason}`;
         if (!skipsErrors) throw new ClusterError('DATA_CORRUPT', message, { cause: thrown });
         this.context.counter('numRecordsInErrors').inc();
       }
@@ -193,8 +179,7 @@ export class TextFileReader implements SourceReader<unknown, FileSplit> {
     if (!chunk.last) return;
     this.skipping = false;
     this.positionBytes = null;
-    this.splits.shift();
-    this.begun -= 1;
+    this.splits.finish();
   }
 
   /** Drops the line that the split before has read. */
