@@ -83,16 +83,21 @@ async function start(daemon: Daemon): Promise<() => Promise<void>> {
 
 /** One for this process below each that is configured. */
 function localStateDirectories(configuration: Configuration, workingDirectory: string): readonly string[] {
-  const texts = configuration.get(options.localRecoveryDirs)?.split(',') ?? [];
-  const configured = texts.map((each) => each.trim()).filter((each) => each !== '');
+  const configured = directoriesIn(configuration.get(options.localRecoveryDirs));
   if (configured.length === 0) return [join(workingDirectory, 'localState')];
-  return configured.map((directory) => resolve(directory.replace(/^file:(\/\/)?/, ''), basename(workingDirectory)));
+  return configured.map((directory) => join(directory, basename(workingDirectory)));
 }
 
 /** This process's below the first that is configured. */
 function stateDirectory(configuration: Configuration, workingDirectory: string): string {
-  const [first] = configuration.get(options.rocksDbLocalDirs)?.split(',') ?? [];
-  return first === undefined ? workingDirectory : resolve(first.trim().replace(/^file:(\/\/)?/, ''), basename(workingDirectory));
+  const [first] = directoriesIn(configuration.get(options.rocksDbLocalDirs));
+  return first === undefined ? workingDirectory : join(first, basename(workingDirectory));
+}
+
+/** Paths of local directories, of a list that may have them as URLs. */
+function directoriesIn(list: string | undefined): readonly string[] {
+  const texts = (list ?? '').split(',').map((each) => each.trim()).filter((each) => each !== '');
+  return texts.map((each) => resolve(each.replace(/^file:(\/\/)?/, '')));
 }
 
 /** A quarter of a slot's managed memory is for rows on its heap (state/lsm-backend.ts). */

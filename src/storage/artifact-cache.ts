@@ -90,7 +90,7 @@ export class ArtifactCache {
   }
 
   private async linkExternals(content: Uint8Array): Promise<void> {
-    for (const name of externalsOf(content)) await linkPackage(this.directory, name, await installed(name));
+    for (const name of externalsOf(content)) if (name !== 'drey') await linkPackage(this.directory, name, await installed(name));
   }
 }
 

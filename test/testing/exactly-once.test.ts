@@ -7,89 +7,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { dataGenerator, job, state, t as types } from '../../src/index.ts';
-import type { Sink } from '../../src/index.ts';
+import { job } from '../../src/index.ts';
 import { MiniCluster } from '../../src/testing/mini-cluster.ts';
+import { counted, Outside } from './counted-numbers.ts';
 
 const RECORDS = 20_000;
-const KEYS = 17;
-
-type Count = { readonly key: number; readonly count: number };
-
-type Prepared = { readonly id: string; readonly counts: Count[] };
-
-/** The outside of the sink: commits by id, so that one that is made again changes nothing. */
-class Outside {
-  readonly commits = new Map<string, readonly Count[]>();
-  writers = 0;
-  private readonly waiting: (() => void)[] = [];
-
-  commit({ id, counts }: Prepared): void {
-    if (!this.commits.has(id)) this.commits.set(id, counts);
-    for (const resolve of this.waiting.splice(0)) resolve();
-  }
-
-  /** Resolves once `count` more records are committed. */
-  async more(count: number): Promise<void> {
-    const due = this.counts().length + count;
-    while (this.counts().length < due) await new Promise<void>((resolve) => this.waiting.push(resolve));
-  }
-
-  counts(): Count[] {
-    return [...this.commits.values()].flat();
-  }
-}
-
-function twoPhase(outside: Outside): Sink<Count, Prepared> {
-  return {
-    name: 'two-phase',
-    createWriter: () => {
-      const writer = ++outside.writers;
-      let serial = 0;
-      let counts: Count[] = [];
-      return {
-        write: (value) => void counts.push(value),
-        flush: () => undefined,
-        prepareCommit: () => {
-          const prepared = counts;
-          counts = [];
-          return prepared.length === 0 ? [] : [{ id: `${writer}-${serial++}`, counts: prepared }];
-        },
-        close: () => undefined,
-      };
-    },
-    createCommitter: () => ({
-      commit: async (committables) => {
-        for (const prepared of committables) outside.commit(prepared);
-      },
-    }),
-  };
-}
 
 function counting(outside: Outside, parallelism: number) {
   return job({ name: 'counting' }, (env) => {
     env.setParallelism(parallelism);
     env.enableCheckpointing('50 ms');
-    env.fromSource(dataGenerator({ generate: (n) => n, count: RECORDS, ratePerSecond: 10_000, type: types.int32 })).uid('numbers')
-      .keyBy((n) => n % KEYS).process({
-        state: { count: state.value(types.int32) },
-        output: types.object({ key: types.int32, count: types.int32 }),
-        process: (_, { key, state: { count } }, out) => {
-          const next = (count.get() ?? 0) + 1;
-          count.set(next);
-          out.emit({ key: Number(key), count: next });
-        },
-      }).uid('counts').sinkTo(twoPhase(outside)).uid('sink');
+    counted(env, { count: RECORDS, ratePerSecond: 10_000 }).sinkTo(outside.sink()).uid('sink');
   });
-}
-
-/** Each key's counts are 1, 2, 3 … as often as its numbers came, in the order of their commits. */
-function holds(t: ExecutionContext, outside: Outside): void {
-  t.is(outside.counts().length, RECORDS);
-  for (let each = 0; each < KEYS; each++) {
-    const counts = outside.counts().filter(({ key }) => key === each);
-    t.true(counts.every(({ count }, index) => count === index + 1), `key ${each}: ${JSON.stringify(counts.slice(0, 20))}`);
-  }
 }
 
 function directory(t: ExecutionContext): string {
@@ -116,7 +45,7 @@ for (const [name, parallelism, losses] of [['nothing is lost', 2, 0], ['a TaskMa
       await cluster.stopTaskManager(0);
     }
     await running.result();
-    holds(t, outside);
+    outside.holds(t, RECORDS);
     t.deepEqual(readdirSync(at, { recursive: true, encoding: 'utf8' }).filter((path) => path.includes('inprogress')), []);
   });
 }

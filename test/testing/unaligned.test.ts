@@ -7,81 +7,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { dataGenerator, job, state, t as types } from '../../src/index.ts';
-import type { Sink } from '../../src/index.ts';
+import { job } from '../../src/index.ts';
 import { MiniCluster } from '../../src/testing/mini-cluster.ts';
-
-type Count = { readonly key: number; readonly count: number };
-type Prepared = { readonly id: string; readonly counts: Count[] };
-
-/** Commits by id, so that one that is made again changes nothing. */
-class Outside {
-  readonly commits = new Map<string, readonly Count[]>();
-  writers = 0;
-  slowMs = 0;
-
-  counts(): Count[] {
-    return [...this.commits.values()].flat();
-  }
-}
-
-/** Each record takes `slowMs` of the thread. */
-function slowSink(outside: Outside): Sink<Count, Prepared> {
-  return {
-    name: 'slow',
-    createWriter: () => {
-      const writer = ++outside.writers;
-      let serial = 0;
-      let counts: Count[] = [];
-      return {
-        write: (value) => {
-          counts.push(value);
-          return outside.slowMs === 0 ? undefined : new Promise((resolve) => setTimeout(resolve, outside.slowMs));
-        },
-        flush: () => undefined,
-        prepareCommit: () => {
-          const prepared = counts;
-          counts = [];
-          return prepared.length === 0 ? [] : [{ id: `${writer}-${serial++}`, counts: prepared }];
-        },
-        close: () => undefined,
-      };
-    },
-    createCommitter: () => ({
-      commit: async (committables) => {
-        for (const { id, counts } of committables) if (!outside.commits.has(id)) outside.commits.set(id, counts);
-      },
-    }),
-  };
-}
+import { counted, Outside } from './counted-numbers.ts';
 
 /** More than the channels hold: behind the end of a source no barrier overtakes. */
 const RECORDS = 60_000;
-const KEYS = 17;
 
 function counting(outside: Outside, parallelism: number) {
   return job({ name: 'counting' }, (env) => {
     env.setParallelism(parallelism);
-    env.fromSource(dataGenerator({ generate: (n) => n, count: RECORDS, type: types.int32 })).uid('numbers')
-      .keyBy((n) => n % KEYS).process({
-        state: { count: state.value(types.int32) },
-        output: types.object({ key: types.int32, count: types.int32 }),
-        process: (_, { key, state: { count } }, out) => {
-          const next = (count.get() ?? 0) + 1;
-          count.set(next);
-          out.emit({ key: Number(key), count: next });
-        },
-      }).uid('counts').keyBy(({ key }) => key).map((count) => count).uid('same').sinkTo(slowSink(outside)).uid('sink');
+    counted(env, { count: RECORDS }).keyBy(({ key }) => key).map((count) => count).uid('same').sinkTo(outside.sink()).uid('sink');
   });
-}
-
-/** Each key's counts are 1, 2, 3 … in the order of their commits. */
-function holds(t: ExecutionContext, outside: Outside): void {
-  t.is(outside.counts().length, RECORDS);
-  for (let each = 0; each < KEYS; each++) {
-    const counts = outside.counts().filter(({ key }) => key === each).map(({ count }) => count);
-    t.deepEqual(counts, counts.map((_, index) => index + 1), `key ${each}`);
-  }
 }
 
 async function cluster(t: ExecutionContext, more: Record<string, string>): Promise<MiniCluster> {
@@ -115,6 +52,6 @@ for (const [name, parallelism, timeout] of [['at once', 1, '0 ms'], ['at once', 
     outside.slowMs = 0; // What is restored is worked off before the next barrier.
     await running.stopTaskManager(0);
     await submitted.result();
-    holds(t, outside);
+    outside.holds(t, RECORDS);
   });
 }
