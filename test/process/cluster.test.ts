@@ -159,9 +159,9 @@ test.serial('a TaskManager registers again with a JobManager that was killed and
 test.serial('a job fails with the reason when its TaskManager is killed, and an attached client says so', async (t) => {
   const cluster = await startCluster(t);
   const attached = cluster.run('flink', ['run', await jobFile(cluster, 'hold.ts', HOLD)]);
-  const jobId = await eventually('a running job', async () => {
-    const { jobs } = (await cluster.rest('/v1/jobs/overview')) as { jobs: { jid: string; state: string }[] };
-    return jobs.find(({ state }) => state === 'RUNNING')?.jid ?? null;
+  const jobId = await eventually('a running task', async () => { // A job that has no slot yet would wait for another TaskManager.
+    const { jobs } = (await cluster.rest('/v1/jobs/overview')) as { jobs: { jid: string; tasks: { running: number } }[] };
+    return jobs.find(({ tasks }) => tasks.running > 0)?.jid ?? null;
   });
   const [pid = 0] = await cluster.pids('taskexecutor');
   kill(pid, 'SIGKILL');
