@@ -2,7 +2,7 @@
  * The inside of one slot: takes messages from the TaskExecutor, rebuilds programs, and runs the slot's
  * subtasks in turns on one thread.
  *
- *     turn: every subtask a stretch, round and round, for `TURN_MS`
+ *     turn: every subtask a stretch, readers of channels several, round and round, for `TURN_MS`
  *       └─► something ran: yield to the event loop, next turn
  *       └─► nothing could: sleep until the doorbell, mail, a message, or the flush that is due
  *
@@ -21,6 +21,11 @@ import type { SlotSurroundings } from './subtask-parts.ts';
 
 /** How long subtasks run before the event loop gets its turn. Messages and timers wait no longer than this and one stretch. */
 const TURN_MS = 5;
+/**
+ * Steps that a task which reads channels may take for each step of the others: the buffers it frees are those that
+ * sources of other slots wait for. WordCount at parallelism 2, 20 M words: 3.15 s with 1, 2.75-2.85 s with 5 or 17 (Node 20).
+ */
+const READING_STEPS_MAX = 8;
 /** How often a running task reports its figures. */
 const REPORT_INTERVAL_MS = 1000;
 
@@ -210,13 +215,25 @@ export class SlotRuntime {
       ran = false;
       for (const task of this.tasks.values()) {
         if (task.state !== 'RUNNING') continue;
-        ran = this.step(task, nowMs) || ran;
+        ran = this.steps(task, nowMs, untilMs) || ran;
         nowMs = clock.monotonicMs();
       }
       ranOnce ||= ran;
     }
     this.flushWhenDue(nowMs);
     return ranOnce && !this.printer.isFull;
+  }
+
+  /** A step of the task; some more, while there is time, of one that reads channels. True when it ran. */
+  private steps(task: Task, nowMs: number, untilMs: number): boolean {
+    const { interrupt, ports: { clock } } = this.options;
+    if (!this.step(task, nowMs)) return false;
+    let steps = task.subtask?.isSource === true ? 1 : READING_STEPS_MAX;
+    let againMs = clock.monotonicMs();
+    while (--steps > 0 && againMs < untilMs && !this.printer.isFull && interrupt[0] === 0 && this.step(task, againMs)) {
+      againMs = clock.monotonicMs();
+    }
+    return true;
   }
 
   private step(task: Task, nowMs: number): boolean {

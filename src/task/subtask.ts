@@ -78,6 +78,11 @@ export class Subtask {
     gate?.listen(this.checkpoints);
   }
 
+  /** Its records come from outside, not from channels. */
+  get isSource(): boolean {
+    return this.parts.source !== null;
+  }
+
   get bufferTimeoutMs(): number {
     return this.parts.settings.bufferTimeoutMs;
   }
