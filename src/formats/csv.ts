@@ -170,26 +170,32 @@ interface FoundRecords {
 /** The records from `startBytes` on, a chunk's worth at a time. */
 async function* findRecords(input: FormatInput, startBytes: number, settings: CsvSettings<unknown>): AsyncIterable<FoundRecords> {
   const { recordSizeBytesMax } = settings;
-  const delimiter = settings.delimiter.charCodeAt(0);
-  let rest: Buffer = Buffer.alloc(0);
+  const scan = new RecordScan(settings.delimiter.charCodeAt(0));
   let offsetBytes = startBytes;
+  let held: Buffer[] = []; // Copies, joined once when their record ends: a chunk's memory is used again.
+  let heldSizeBytes = 0;
   for await (const chunk of input.read(startBytes)) {
-    const bytes = Buffer.concat([rest, chunk]);
-    const { ends } = recordEnds(bytes, delimiter);
-    const end = ends.at(-1) ?? 0;
-    if (end > 0) yield { offsetBytes, texts: textsOf(bytes, ends, offsetBytes) };
-    rest = bytes.subarray(end);
-    offsetBytes += end;
-    if (rest.length > recordSizeBytesMax) throw tooLong(input.path, offsetBytes, recordSizeBytesMax);
+    const ends = scan.endsIn(chunk, heldSizeBytes);
+    const cut = (ends.at(-1) ?? heldSizeBytes) - heldSizeBytes;
+    if (cut > 0) {
+      const bytes = Buffer.concat([...held, chunk.subarray(0, cut)]);
+      yield { offsetBytes, texts: textsOf(bytes, ends, offsetBytes) };
+      offsetBytes += bytes.length;
+      held = [];
+      heldSizeBytes = 0;
+    }
+    held.push(Buffer.from(chunk.subarray(cut)));
+    heldSizeBytes += chunk.length - cut;
+    if (heldSizeBytes > recordSizeBytesMax) throw tooLong(input.path, offsetBytes, recordSizeBytesMax);
   }
-  if (rest.length === 0) return;
-  if (recordEnds(rest, delimiter).isQuoted) {
+  if (heldSizeBytes === 0) return;
+  if (scan.isQuoted) {
     const where = `${input.path}: the CSV record at byte ${offsetBytes}`;
     const message = `${where} has a quote that is not closed before the end of the file: is it cut off?`;
     if (!settings.skipsErrors) throw new ClusterError('DATA_CORRUPT', message);
     return input.skipped(message);
   }
-  yield { offsetBytes, texts: textsOf(rest, [rest.length], offsetBytes) };
+  yield { offsetBytes, texts: textsOf(Buffer.concat(held), [heldSizeBytes], offsetBytes) };
 }
 
 function tooLong(path: string, offsetBytes: number, sizeBytesMax: number): ClusterError {
@@ -198,26 +204,44 @@ function tooLong(path: string, offsetBytes: number, sizeBytesMax: number): Clust
   return new ClusterError('RECORD_TOO_LARGE', message);
 }
 
-/** One past the line end of each whole record of `bytes`, and whether what follows ends within quotes. */
-function recordEnds(bytes: Buffer, delimiter: number): { readonly ends: number[]; readonly isQuoted: boolean } {
-  const ends: number[] = [];
-  let isQuoted = false;
-  let cellBegins = true;
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i];
-    if (isQuoted) {
-      if (byte !== QUOTE) continue;
-      if (bytes[i + 1] === QUOTE) i += 1;
-      else isQuoted = false;
-    } else if (byte === QUOTE && cellBegins) {
-      isQuoted = true;
-      cellBegins = false;
-    } else {
-      cellBegins = byte === delimiter || byte === LINE_FEED;
-      if (byte === LINE_FEED) ends.push(i + 1);
-    }
+/** Where records end, over the chunks of a file: each byte is looked at once, however long a quoted cell is. */
+class RecordScan {
+  /** The bytes so far end within quotes. */
+  isQuoted = false;
+  private readonly delimiter: number;
+  private cellBegins = true;
+  /** The last byte was a quote within quotes: it ends the cell's quotes, unless another follows. */
+  private isAfterQuote = false;
+
+  constructor(delimiter: number) {
+    this.delimiter = delimiter;
   }
-  return { ends, isQuoted };
+
+  /** One past the line end of each record that ends in `chunk`, counted from `baseBytes` before the chunk. */
+  endsIn(chunk: Uint8Array, baseBytes: number): number[] {
+    const { delimiter } = this;
+    let { isQuoted, cellBegins, isAfterQuote } = this;
+    const ends: number[] = [];
+    for (let i = 0; i < chunk.length; i++) {
+      const byte = chunk[i];
+      if (isQuoted) {
+        isAfterQuote = byte === QUOTE;
+        isQuoted = !isAfterQuote;
+      } else if (byte === QUOTE && (cellBegins || isAfterQuote)) {
+        isQuoted = true;
+        cellBegins = false;
+        isAfterQuote = false;
+      } else {
+        isAfterQuote = false;
+        cellBegins = byte === delimiter || byte === LINE_FEED;
+        if (byte === LINE_FEED) ends.push(baseBytes + i + 1);
+      }
+    }
+    this.isQuoted = isQuoted;
+    this.cellBegins = cellBegins;
+    this.isAfterQuote = isAfterQuote;
+    return ends;
+  }
 }
 
 function textsOf(bytes: Buffer, ends: readonly number[], offsetBytes: number): FoundRecord[] {

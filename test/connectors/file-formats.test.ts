@@ -12,7 +12,7 @@ import { fileSource } from '../../src/api/sources.ts';
 import { rows } from '../../src/api/file-sink.ts';
 import { formats } from '../../src/api/formats.ts';
 import { createReader } from '../../src/connectors/source-readers.ts';
-import type { FileFormat } from '../../src/graph/file-formats.ts';
+import type { BlockFormat, FileFormat, FormatInput } from '../../src/graph/file-formats.ts';
 import type { SourceReader } from '../../src/graph/functions.ts';
 import { fileSplits, isCompressedName, type FileSplit } from '../../src/graph/splits.ts';
 import { t as type } from '../../src/types/t.ts';
@@ -65,6 +65,42 @@ const row = fc.record({
   id: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), name: text, price: fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => n + 0),
   ok: fc.boolean(), note: fc.option(text, { nil: undefined }), tag: fc.option(text, { nil: null }), kind: fc.constantFrom('a' as const, 'b' as const),
   points: fc.array(fc.integer()),
+});
+
+/** Cuts a text into chunks that share their memory, as a reader's do. */
+function cutInput(content: string, chunkSizeBytes: number): FormatInput {
+  const bytes = Buffer.from(content);
+  const memory = Buffer.alloc(chunkSizeBytes);
+  return {
+    path: 'cut.csv',
+    sizeBytes: bytes.length,
+    async *read(startBytes) {
+      for (let at = startBytes; at < bytes.length; at += chunkSizeBytes) {
+        yield memory.subarray(0, bytes.copy(memory, 0, at, at + chunkSizeBytes));
+      }
+    },
+    skipped() {},
+  };
+}
+
+async function readCut(content: string, chunkSizeBytes: number): Promise<unknown[]> {
+  const format = formats.csv() as BlockFormat<unknown>;
+  const records: unknown[] = [];
+  const range = { startBytes: 0, endBytes: Infinity, positionBytes: null };
+  for await (const run of format.read(cutInput(content, chunkSizeBytes), range)) records.push(...run.records);
+  return records;
+}
+
+test('CSV is the same wherever its chunks end', async (t) => {
+  const content = fc.string({ unit: fc.constantFrom('a', '"', '""', ',', '\n', '\r\n', 'ä'), maxLength: 40 });
+  await fc.assert(fc.asyncProperty(content, fc.integer({ min: 1, max: 9 }), async (drawn, chunkSizeBytes) => {
+    const closed = `${drawn}"\n`; // One of the two is whole.
+    for (const candidate of [drawn, closed]) {
+      const whole = await readCut(candidate, 1024).catch((error: Error) => error.message);
+      const cut = await readCut(candidate, chunkSizeBytes).catch((error: Error) => error.message);
+      t.deepEqual(cut, whole);
+    }
+  }));
 });
 
 test('JSON lines and CSV: rows of a type are read as they were written', async (t) => {
